@@ -1,0 +1,75 @@
+"""Every error keepwarm raises.
+
+    KeepwarmError
+    ├─ ConfigurationError          the caller's mistake, raised when it is declared
+    │  ├─ PolicyError              a policy, duration or size that cannot be
+    │  └─ KeyTemplateError         a key or tag template that does not fit its function
+    ├─ KeyArgumentError            a call whose argument cannot become part of a key
+    ├─ Overloaded                  no fill slot within the policy's hard timeout (HTTP: 503)
+    ├─ FillTimeout                 the origin did not answer within the hard timeout (HTTP: 504)
+    └─ NotAcknowledged             an invalidation that could not be confirmed
+
+A store that is away is not an error: reads and writes degrade, and say so in
+their outcome. Only a promise that cannot be kept (an invalidation) raises.
+"""
+
+
+class KeepwarmError(Exception):
+    """Base of all of them."""
+
+
+class ConfigurationError(KeepwarmError, ValueError):
+    """Something declared to keepwarm cannot work; raised at declaration."""
+
+
+class PolicyError(ConfigurationError):
+    """A policy, duration or size that cannot be."""
+
+
+class KeyTemplateError(ConfigurationError):
+    """A key or tag template that does not fit the function it is for."""
+
+
+class KeyArgumentError(KeepwarmError, TypeError):
+    """An argument that has no stable, unambiguous form in a key."""
+
+
+class Overloaded(KeepwarmError):
+    """All fill slots were busy for the policy's whole hard timeout.
+
+    `retry_after_s` is a sensible Retry-After for HTTP.
+    """
+
+    def __init__(self, policy: str, waited_s: float, retry_after_s: int = 1) -> None:
+        super().__init__(
+            f"no fill slot of policy {policy!r} came free within {waited_s:.1f} s; "
+            "raise Policy.max_fills or shed load"
+        )
+        self.policy = policy
+        self.retry_after_s = retry_after_s
+
+
+class FillTimeout(KeepwarmError, TimeoutError):
+    """The origin did not answer within the policy's hard timeout; the fill goes on."""
+
+    def __init__(self, policy: str, waited_s: float) -> None:
+        super().__init__(f"a fill of policy {policy!r} took longer than {waited_s:.1f} s")
+        self.policy = policy
+
+
+class NotAcknowledged(KeepwarmError):
+    """An invalidation that could not be confirmed: presume it was not done.
+
+    It goes on being retried while this process lives; until one try succeeds this
+    process neither stores nor serves entries of these tags. `durable` says whether
+    it would also survive the process.
+    """
+
+    def __init__(self, what: tuple[str, ...], why: str, *, durable: bool = False) -> None:
+        super().__init__(
+            f"invalidation of {len(what)} name(s) was not confirmed ({why}); "
+            "it is being retried while this process lives"
+        )
+        self.what = what
+        self.why = why
+        self.durable = durable
