@@ -1,0 +1,111 @@
+"""Everything Gallery reads from its environment, read here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from urllib.parse import quote
+
+KIB = 1024
+MIB = 1024 * KIB
+
+DEFAULT_PORT = 8000
+#: Relative to where `make run` stands; it is in .gitignore.
+DEFAULT_DATA = Path(".run") / "gallery"
+#: `embedded://` is keepwarm's word for a Valkey that it starts and stops itself.
+DEFAULT_CACHE = "embedded://"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be; the message names the variable and what it may hold."""
+
+
+def masked_url(url: str) -> str:
+    """`url` with its password and query values replaced by three asterisks."""
+    without_password = re.sub(r"(//[^/@]*?:)[^/@]*(@)", r"\1***\2", url)
+    return re.sub(r"([?&][^=&]+)=[^&]*", r"\1=***", without_password)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """Where Gallery keeps things and how it is reached; checked when it is made."""
+
+    database_url: str
+    data: Path
+    cache_url: str = DEFAULT_CACHE
+    cache_enabled: bool = True
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    #: Whoever sends it as a bearer token may read metrics and invalidate from afar.
+    admin_token: str | None = field(default=None)
+    #: Larger pictures are refused before a byte of them is decoded.
+    upload_max_bytes: int = 6 * MIB
+    #: JSON bodies are far smaller; this bounds what one request may hold in memory.
+    body_max_bytes: int = 64 * KIB
+    #: Painters at work at once in the background; a picture is tens of ms of CPU.
+    generation_workers: int = 1
+
+    def __post_init__(self) -> None:
+        # 0 asks the system for a free port, which tests and the demo do.
+        if not 0 <= self.port <= 65535:
+            raise SettingsError(f"PORT must be a number from 1 to 65535, not {self.port}.")
+        if self.admin_token is not None and len(self.admin_token) < 16:
+            raise SettingsError("CACHE_ADMIN_TOKEN must have at least 16 characters.")
+
+    def __repr__(self) -> str:
+        shown = []
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name in ("database_url", "cache_url"):
+                value = masked_url(value)
+            elif each.name == "admin_token" and value is not None:
+                value = "***"
+            shown.append(f"{each.name}={value!r}")
+        return f"Settings({', '.join(shown)})"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
+        """Settings as the environment has them; empty variables count as unset.
+
+        Raises SettingsError for a value that cannot be used.
+        """
+        given = {name: value for name, value in (env or os.environ).items() if value != ""}
+        data = Path(given.get("GALLERY_DATA", str(DEFAULT_DATA))).expanduser().resolve()
+        return cls(
+            database_url=given.get("DATABASE_URL", f"sqlite+aiosqlite:///{data / 'gallery.db'}"),
+            data=data,
+            cache_url=_cache_url(given),
+            cache_enabled=_switch(given, "CACHE_ENABLED", default=True),
+            host=given.get("HOST", "127.0.0.1"),
+            port=_number(given, "PORT", DEFAULT_PORT),
+            admin_token=given.get("CACHE_ADMIN_TOKEN"),
+        )
+
+
+def _cache_url(given: Mapping[str, str]) -> str:
+    if "REDIS_URL" in given:
+        return given["REDIS_URL"]
+    if "REDIS_HOST" not in given:
+        return DEFAULT_CACHE
+    password = given.get("REDIS_PASSWORD")
+    secret = f":{quote(password, safe='')}@" if password else ""
+    return f"redis://{secret}{given['REDIS_HOST']}:{_number(given, 'REDIS_PORT', 6379)}/0"
+
+
+def _number(given: Mapping[str, str], name: str, default: int) -> int:
+    text = given.get(name, str(default))
+    if not text.isascii() or not text.isdigit():
+        raise SettingsError(f"{name} must be a whole number, not {text!r}.")
+    return int(text)
+
+
+def _switch(given: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = given.get(name, "yes" if default else "no").strip().lower()
+    if text in ("1", "true", "yes", "on"):
+        return True
+    if text in ("0", "false", "no", "off"):
+        return False
+    raise SettingsError(f"{name} must be one of true, false, yes, no, on, off, 1, 0; not {text!r}.")

@@ -1,0 +1,1 @@
+"""Gallery over HTTP: routes, sessions, guards and what answers look like."""
