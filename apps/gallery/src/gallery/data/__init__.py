@@ -1,0 +1,1 @@
+"""Gallery's data: tables, queries that read, writes, and the seeded world."""
