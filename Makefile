@@ -1,0 +1,53 @@
+# Everything needs only Python >= 3.11, make and git; each target bootstraps .venv by itself.
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test test-more check fmt bench clean-room security-index pins redis
+
+PY := .venv/bin/python
+PYTEST := $(PY) -m pytest
+# Two workers: the suite waits for real servers more than for the processor. A file stays on one
+# worker, so that its servers are started once.
+WORKERS ?= 2
+ARGS ?=
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+setup:  ## make .venv from the hashed pins; quick and offline when nothing changed
+	@scripts/setup.sh
+
+run: setup  ## Gallery, cached, on http://127.0.0.1:8000 (PORT=...)
+	@exec $(PY) -m gallery $(ARGS)
+
+demo: setup  ## cached against uncached, and the store killed half way, live in the terminal
+	@exec $(PY) -m gallery.demo $(ARGS)
+
+test: setup  ## every test of the ordinary suite
+	$(PYTEST) -m "not more" -n $(WORKERS) --dist loadfile $(ARGS)
+
+test-more: setup redis  ## long matrices (Debian's Redis, a cluster), then the clean room
+	scripts/test_more.sh $(ARGS)
+
+check: setup  ## lint, format, layers, types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports
+	$(PY) -m mypy
+
+fmt: setup  ## format and mend what ruff can
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench: setup  ## measure in one run, write the results into benchmarks/ and README
+	@exec $(PY) -m benchmarks $(ARGS)
+
+clean-room: setup  ## clone HEAD beside, with an empty HOME and no node: run it, test it
+	@$(PY) scripts/clean_room.py $(ARGS)
+
+security-index: setup  ## each line of the security design and the test that holds it
+	@$(PY) scripts/security_index.py $(ARGS)
+
+pins: setup  ## compile requirements/*.txt again (ARGS=--upgrade)
+	scripts/pins.sh $(ARGS)
+
+redis:
+	@scripts/redis.sh
