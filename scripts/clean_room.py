@@ -64,42 +64,39 @@ def furnish(room: Path) -> tuple[Path, dict[str, str]]:
     head = subprocess.check_output([*git, "rev-parse", "HEAD"], text=True).strip()
     if subprocess.check_output([*git, "status", "--porcelain"], text=True):
         say("uncommitted changes are not in the room: it holds HEAD")
-    subprocess.run(
-        [*git, "clone", "--quiet", "--no-hardlinks", str(SOURCE), str(clone)], check=True
-    )
-    subprocess.run(["git", "-C", str(clone), "checkout", "--quiet", "--detach", head], check=True)
+    subprocess.run([*git, "clone", "-q", "--no-hardlinks", str(SOURCE), str(clone)], check=True)
+    subprocess.run(["git", "-C", str(clone), "checkout", "-q", "--detach", head], check=True)
     say(f"cloned {head[:10]} into {clone}")
     home = room / "home"
     home.mkdir()
-    environment = {
+    network = {
+        name: value
+        for name, value in os.environ.items()
+        if any(part in name.upper() for part in NETWORK)
+    }
+    environment = network | {
         "HOME": str(home),
         "PATH": str(path_without_node(room / "bin")),
         "LANG": "C.UTF-8",
         "TERM": "dumb",
         "PORT": str(free_port()),
     }
-    for name, value in os.environ.items():
-        if any(part in name.upper() for part in NETWORK):
-            environment[name] = value
     return clone, environment
 
 
 def path_without_node(farm: Path) -> Path:
     """A folder of links to every program on PATH but node's: node may lie beside git."""
     farm.mkdir()
-    for folder in os.environ["PATH"].split(os.pathsep):
-        if not os.path.isdir(folder) or Path(folder).is_relative_to(SOURCE) or "shims" in folder:
+    for folder in map(Path, os.environ["PATH"].split(os.pathsep)):
+        if not folder.is_dir() or folder.is_relative_to(SOURCE) or folder.name == "shims":
             continue
-        for program in os.scandir(folder):
+        for program in folder.iterdir():
             link = farm / program.name
-            if (
-                program.name not in NODE
-                and not link.is_symlink()
-                and os.access(program.path, os.X_OK)
-            ):
-                link.symlink_to(program.path)
-    if not (farm / "python3").exists() or shutil.which("python3", path=str(farm)) is None:
-        (farm / "python3").symlink_to(getattr(sys, "_base_executable", sys.executable))
+            if program.name not in NODE and not link.is_symlink() and os.access(program, os.X_OK):
+                link.symlink_to(program)
+    # The Python that made this .venv is known to do; the machine's first may be too old.
+    (farm / "python3").unlink(missing_ok=True)
+    (farm / "python3").symlink_to(Path(sys.executable).resolve())
     return farm
 
 
@@ -147,9 +144,9 @@ def wait_until_serving(
 
 def look(address: str) -> None:
     status = json.loads(get(address + HEALTH)[1])["cache"]["status"]
-    first = get(address + LIST)[0].get("X-Cache")
+    first, _ = get(address + LIST)
     began = time.monotonic()
-    second = get(address + LIST)[0].get("X-Cache")
+    second, _ = get(address + LIST)
     took_ms = (time.monotonic() - began) * 1000
     say(f"cache is {status}; GET {LIST}: X-Cache {first}, then {second} in {took_ms:.1f} ms")
     if second != "HIT":
@@ -203,13 +200,11 @@ def processes_in(clone: Path) -> list[str]:
     return found
 
 
-def get(url: str) -> tuple[dict[str, str], bytes]:
-    """Headers and body; OSError (HTTPError is one) unless 200."""
+def get(url: str) -> tuple[str, bytes]:
+    """X-Cache ("" without) and the body; OSError (HTTPError is one) unless 200."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(url, timeout=60) as answer:
-        return dict(answer.headers.items()) | {
-            "X-Cache": answer.headers.get("X-Cache")
-        }, answer.read()
+        return answer.headers.get("X-Cache", ""), answer.read()
 
 
 def free_port() -> int:

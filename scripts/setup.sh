@@ -69,6 +69,9 @@ install_pins() {
     # shellcheck disable=SC2086 # the options are words
     .venv/bin/python -m pip install $quiet_pip --require-hashes --no-deps -r requirements/uv.txt
     say "installing the pinned packages"
+    # uv brings its own certificates; a network with an authority of its own needs the system's.
+    authorities=${SSL_CERT_FILE:-${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}}
+    if [ -r "$authorities" ]; then export UV_SYSTEM_CERTS=1 SSL_CERT_FILE="$authorities"; fi
     .venv/bin/uv pip install --python .venv/bin/python --quiet \
         --require-hashes --no-deps -r requirements/dev.txt ||
         {
