@@ -80,7 +80,7 @@ class _Typed:
             data = self._write(value)
             again = self._read(data)
             is_same = _equal(value, again, self._is_exact)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is that outcome
             raise Unencodable(_why_not(error, value)) from None  # its text may quote the value
         if not is_same:
             raise Unencodable(
@@ -93,7 +93,7 @@ class _Typed:
         # A type may have code of its own (__post_init__, validators), so any error can come.
         try:
             return self._read(data)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is that outcome
             raise Undecodable(_why_undecodable(error)) from None
 
 
