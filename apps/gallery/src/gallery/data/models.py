@@ -86,7 +86,6 @@ class UserSession(Base):
 
     token_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    csrf: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
 
@@ -130,9 +129,7 @@ class CharacterTag(Base):
     character_id: Mapped[int] = mapped_column(
         ForeignKey("characters.id", ondelete="CASCADE"), primary_key=True
     )
-    tag_id: Mapped[int] = mapped_column(
-        ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True
-    )
+    tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True)
 
 
 class Interaction(Base):
@@ -238,5 +235,3 @@ class Seeding(Base):
     seed: Mapped[int] = mapped_column(Integer)
     reference: Mapped[datetime] = mapped_column(Instant)
     finished_at: Mapped[datetime] = mapped_column(Instant)
-
-

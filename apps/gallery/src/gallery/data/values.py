@@ -218,7 +218,6 @@ class SessionInfo:
     """A signed-in session and its user."""
 
     user: UserInfo
-    csrf: str
     expires_at: datetime
 
 

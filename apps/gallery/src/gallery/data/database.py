@@ -1,0 +1,133 @@
+"""A database to talk to: engine, sessions, migrations and a count of queries."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+import gallery.migrations
+
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_WRITING = "gallery_writing"  # execution option: take SQLite's write lock when beginning
+_MIGRATION_LOCK = 7_305_201  # any number; one per purpose in a PostgreSQL database
+
+_PRAGMAS = (
+    "PRAGMA busy_timeout = 10000",  # first: switching to WAL may have to wait too
+    "PRAGMA journal_mode = WAL",  # readers go on while one writes
+    "PRAGMA synchronous = NORMAL",  # safe with WAL; a power cut may undo the last commits
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -32768",  # 32 MiB for each connection
+    "PRAGMA mmap_size = 268435456",
+    "PRAGMA temp_store = MEMORY",
+)
+
+
+class Database:
+    """`url` names SQLite or PostgreSQL (`sqlite:///path`, `postgresql://…`); no driver needed.
+
+    `queries` counts the statements sent since the start, an executemany as one.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+        if backend not in _DRIVERS:
+            raise ValueError(f"DATABASE_URL must be sqlite or postgresql, not {backend!r}")
+        if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
+            raise ValueError("SQLite needs a file: every connection would see its own :memory:")
+        self.url = parsed.set(drivername=_DRIVERS[backend])
+        self.backend = backend
+        self.queries = 0
+        if backend == "sqlite":
+            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+        self.engine: AsyncEngine = create_async_engine(
+            self.url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30
+        )
+        sync = self.engine.sync_engine
+        event.listen(sync, "before_cursor_execute", self._count)
+        if backend == "sqlite":
+            event.listen(sync, "connect", _configure_sqlite)
+            event.listen(sync, "begin", _begin_sqlite)
+        self._reading = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._writing = async_sessionmaker(
+            self.engine.execution_options(**{_WRITING: True}), expire_on_commit=False
+        )
+
+    def __repr__(self) -> str:
+        return f"Database({self.url.render_as_string(hide_password=True)!r})"
+
+    def session(self) -> AsyncSession:
+        """A session for reading: `async with database.session() as session`."""
+        return self._reading()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session for writing: commits at the end of the block, rolls back on an error.
+
+        On SQLite it takes the write lock at once, so that what it read cannot have
+        changed by the time it writes (a deferred one would fail with "database is locked").
+        """
+        async with self._writing() as session, session.begin():
+            yield session
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncSession]:
+        """A session whose reads all see the database as it was at the first of them."""
+        async with self._reading() as session:
+            if self.backend == "postgresql":
+                await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield session  # a transaction of SQLite is a snapshot anyway
+
+    async def migrate(self) -> None:
+        """Bring the schema to head. Several processes may do so at once."""
+        async with self.engine.execution_options(**{_WRITING: True}).begin() as connection:
+            if self.backend == "postgresql":
+                await connection.execute(
+                    text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK}
+                )
+            await connection.run_sync(_upgrade)
+
+    async def dispose(self) -> None:
+        # Cancelled disposal would leave SQLite's connection threads running.
+        await asyncio.shield(self.engine.dispose())
+
+    def _count(self, *_: object) -> None:
+        self.queries += 1
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Alembic's configuration for our migrations on an open connection."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(gallery.migrations.__path__[0])))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    command.upgrade(alembic_config(connection), "head")
+
+
+def _configure_sqlite(connection: Any, _: object) -> None:
+    # The driver must not begin transactions by itself: `_begin_sqlite` does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get(_WRITING)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
