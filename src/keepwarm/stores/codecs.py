@@ -14,7 +14,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from types import UnionType
+from typing import Any, Protocol, Union, get_args, get_origin
 
 import msgspec
 
@@ -125,7 +126,8 @@ def _make(hint: Any) -> Codec:
             lambda data: _plain(decoder, data),
             True,
         )
-    if hint in (Any, object) or hint is type(None) or hint is None:
+    parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    if all(part in (Any, object, None, type(None)) for part in parts):
         raise ConfigurationError(
             f"values declared as {getattr(hint, '__name__', hint)} cannot be decoded into anything "
             "definite: annotate the function's return type (-> Character, -> list[int], ...)"

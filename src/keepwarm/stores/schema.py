@@ -122,18 +122,16 @@ class _Walk:
             self.schema.has_instants = True
             return _INSTANTS[kind]
         if kind in _GROUPS:
-            return self._group(kind, args, where)
+            return self._group(kind, args, where, is_bare=not args and hint != tuple[()])
         if isinstance(kind, type):
             return self._class(kind, args, where)
         raise ConfigurationError(f"{where}: values of type {hint} cannot be decoded; {_ADVICE}")
 
-    def _group(self, kind: Any, args: tuple[Any, ...], where: str) -> str:
+    def _group(self, kind: Any, args: tuple[Any, ...], where: str, *, is_bare: bool) -> str:
         if kind not in (tuple, frozenset):
             self.schema.is_immutable = False
-        if not args and kind is not tuple:
-            args = (Any, Any) if _GROUPS[kind] == "dict" else (Any,)
-        elif not args:
-            args = (Any, Ellipsis)
+        if is_bare:
+            args = {"dict": (Any, Any), "tuple": (Any, Ellipsis)}.get(_GROUPS[kind], (Any,))
         inner = ["..." if a is Ellipsis else self.describe(a, where) for a in args]
         return f"{_GROUPS[kind]}[{','.join(inner)}]"
 
