@@ -53,6 +53,9 @@ class Instant(TypeDecorator[datetime]):
 
 # SQLite numbers rows by itself only when the key is declared INTEGER.
 Id = BigInteger().with_variant(Integer(), "sqlite")
+# SQLite would give a deleted row's id to the next one, and with it whatever is still
+# cached, linked or bookmarked under that id.
+NEVER_REUSED = {"sqlite_autoincrement": True}
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 
@@ -70,7 +73,7 @@ class Base(DeclarativeBase):
 
 class User(Base):
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("role IN ('user', 'admin')", name="role"),)
+    __table_args__ = (CheckConstraint("role IN ('user', 'admin')", name="role"), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     username: Mapped[str] = mapped_column(String(64), unique=True)
@@ -97,6 +100,7 @@ class Character(Base):
         Index(None, "species", "created_at", "id"),  # newest of a species
         Index(None, "creator_id", "created_at", "id"),  # newest of a creator
         CheckConstraint("like_count >= 0 AND view_count >= 0", name="counts"),
+        NEVER_REUSED,
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -169,6 +173,7 @@ class Image(Base):
         Index(None, "character_id", "created_at", "id"),
         CheckConstraint("kind IN ('portrait', 'upload', 'generated')", name="kind"),
         CheckConstraint("(kind = 'upload') = (data IS NOT NULL)", name="bytes"),
+        NEVER_REUSED,
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
