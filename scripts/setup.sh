@@ -41,7 +41,7 @@ can_make_venv() {
 
 install_venv_module() {
     package="python$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
-    [ -x /usr/bin/apt-get ] ||
+    command -v apt-get >/dev/null ||
         fail "$1 has no venv and ensurepip modules; install your system's package for them ($package on Debian)"
     [ "$(id -u)" = 0 ] ||
         fail "$1 has no venv and ensurepip modules; run: sudo apt-get install $package"

@@ -50,8 +50,9 @@ class EmbeddedServer:
     """A server process on a unix socket, or on a random loopback port with `tcp=True`.
 
     `directory` (default: the user's runtime directory) holds one sub-directory for each
-    running server. `arguments` are passed to the server after the configuration file and
-    so override it. Methods are for one owner, not for several threads at once.
+    running server. `password` is random unless given. `arguments` are passed to the server
+    after the configuration file and so override it. Methods are for one owner, not for
+    several threads at once.
 
     Raises NoServer from `start()`: no binary, no safe directory, or not ready in time.
     """
@@ -62,12 +63,13 @@ class EmbeddedServer:
         *,
         binary: Path | None = None,
         tcp: bool = False,
+        password: str | None = None,
         maxmemory: str = "512mb",
         maxmemory_policy: str = "allkeys-lru",
         arguments: Sequence[str] = (),
         ready_timeout_s: float = READY_TIMEOUT_S,
     ) -> None:
-        self.password = secrets.token_hex(24)
+        self.password = password or secrets.token_hex(24)
         self.port = 0
         self._base = directory.absolute() if directory else None
         self._binary = binary
@@ -92,8 +94,8 @@ class EmbeddedServer:
     def url(self) -> str:
         """The address with the password in it: hand it to a client, never to a log."""
         if self._tcp:
-            return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
-        return f"unix://{quote(str(self.socket_path))}?password={self.password}"
+            return f"redis://:{quote(self.password, safe='')}@127.0.0.1:{self.port}/0"
+        return f"unix://{quote(str(self.socket_path))}?password={quote(self.password, safe='')}"
 
     @property
     def socket_path(self) -> Path:
@@ -313,7 +315,9 @@ class EmbeddedServer:
         with socket.socket(family, socket.SOCK_STREAM) as client:
             client.settimeout(self._ready_timeout_s)
             client.connect(address)
-            client.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
+            password = self.password.encode()
+            client.sendall(b"*2\r\n$4\r\nAUTH\r\n$%d\r\n%b\r\n" % (len(password), password))
+            client.sendall(b"PING\r\n")
             reply = b""
             while reply.count(b"\n") < 2:
                 part = client.recv(1024)
