@@ -10,7 +10,7 @@ fail() { say "$*"; exit 1; }
 wanted() {
     {
         pwd # scripts in .venv/bin hold this path: a moved checkout is a new one
-        sha256sum requirements/uv.txt requirements/dev.txt pyproject.toml \
+        sha256sum requirements/build.txt requirements/dev.txt pyproject.toml \
             apps/gallery/pyproject.toml scripts/setup.sh
     } | sha256sum | cut -d ' ' -f 1
 }
@@ -67,7 +67,7 @@ is_usable() {
 install_pins() {
     quiet_pip="--disable-pip-version-check --no-input --quiet"
     # shellcheck disable=SC2086 # the options are words
-    .venv/bin/python -m pip install $quiet_pip --require-hashes --no-deps -r requirements/uv.txt
+    .venv/bin/python -m pip install $quiet_pip --require-hashes --no-deps -r requirements/build.txt
     say "installing the pinned packages"
     # uv brings its own certificates; a network with an authority of its own needs the system's.
     authorities=${SSL_CERT_FILE:-${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}}
