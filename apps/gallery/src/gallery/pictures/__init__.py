@@ -1,0 +1,1 @@
+"""Gallery's pictures: painted portraits, rendered sizes, accepted uploads."""
