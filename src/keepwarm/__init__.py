@@ -1,0 +1,48 @@
+"""keepwarm: a cache for Python web apps in which nothing is stale after invalidate() returns."""
+
+from keepwarm.core.globs import escape
+from keepwarm.core.outcome import Outcome, Reason, Tier
+from keepwarm.core.policy import Policy
+from keepwarm.engine.cache import BlockingCache
+from keepwarm.engine.context import collect, fill
+from keepwarm.engine.plans import Ack
+from keepwarm.errors import (
+    ConfigurationError,
+    FillAbandoned,
+    FillTimeout,
+    KeepwarmError,
+    KeyArgumentError,
+    KeyTemplateError,
+    NotAcknowledged,
+    Overloaded,
+    PolicyError,
+)
+from keepwarm.observe.counters import Stats
+from keepwarm.observe.health import Health
+from keepwarm.setup import Bounded, Cache, read_environment
+
+__all__ = [
+    "Ack",
+    "BlockingCache",
+    "Bounded",
+    "Cache",
+    "ConfigurationError",
+    "FillAbandoned",
+    "FillTimeout",
+    "Health",
+    "KeepwarmError",
+    "KeyArgumentError",
+    "KeyTemplateError",
+    "NotAcknowledged",
+    "Outcome",
+    "Overloaded",
+    "Policy",
+    "PolicyError",
+    "Reason",
+    "Stats",
+    "Tier",
+    "collect",
+    "escape",
+    "fill",
+    "read_environment",
+]

@@ -7,6 +7,7 @@
     ├─ KeyArgumentError            a call whose argument cannot become part of a key
     ├─ Overloaded                  no fill slot within the policy's hard timeout (HTTP: 503)
     ├─ FillTimeout                 the origin did not answer within the hard timeout (HTTP: 504)
+    ├─ FillAbandoned               the fill was cancelled, as when the cache is closed (HTTP: 503)
     └─ NotAcknowledged             an invalidation that could not be confirmed
 
 A store that is away is not an error: reads and writes degrade, and say so in
@@ -73,3 +74,10 @@ class NotAcknowledged(KeepwarmError):
         self.what = what
         self.why = why
         self.durable = durable
+
+
+class FillAbandoned(KeepwarmError):
+    """The origin call this caller waited for was cancelled, as when the cache was closed."""
+
+    def __init__(self, policy: str) -> None:
+        super().__init__(f"a fill of policy {policy!r} was cancelled before it finished")

@@ -106,9 +106,11 @@ class Policy:
         stale_until = fresh_until + self.stale_while_revalidate_s
         error_until = fresh_until + self.stale_if_error_s
         unproven_until = fresh_until + self.stale_if_unproven_s
+        # A soft timeout needs something to fall back on: without a stale window, one more ttl.
+        slow_until = fresh_until + (self.ttl_s if self.soft_timeout_s is not None else 0.0)
         return Lifetimes(
             fresh_until,
             stale_until,
             error_until,
-            kept_until=max(stale_until, error_until, unproven_until),
+            kept_until=max(stale_until, error_until, unproven_until, slow_until),
         )

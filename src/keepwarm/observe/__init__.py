@@ -1,0 +1,1 @@
+"""Listens to outcomes and decides nothing: counters, health, metrics."""

@@ -1,0 +1,76 @@
+"""The recipes of invalidating: replace what entries are compared with, then tidy up.
+
+Nothing has to be found or deleted: a new nonce makes every entry that carries the old
+one unservable, wherever it lies, including those whose fill is still running.
+"""
+
+from dataclasses import dataclass
+
+from keepwarm.core.entry import Debt
+from keepwarm.core.globs import Glob
+from keepwarm.core.stamps import stamp_of_key
+from keepwarm.core.steps import (
+    AddPattern,
+    Away,
+    Changed,
+    ChangeStamps,
+    DeleteShared,
+    DropNear,
+    NewEpoch,
+    Owe,
+    Recipe,
+    ask,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """The store did not answer: the invalidation must be presumed not done."""
+
+    why: str
+
+
+Verdict = Changed | Unconfirmed
+
+
+def invalidate(stamps: tuple[str, ...], *, is_soft: bool = False) -> Recipe[Verdict]:
+    """Make every entry that depends on one of `stamps` unservable (or only stale)."""
+    changed = yield from ask(ChangeStamps(stamps, is_soft))
+    if isinstance(changed, Away):
+        if not is_soft:
+            yield from ask(Owe(Debt(stamps=frozenset(stamps))))
+        yield from ask(DropNear(stamps=stamps))
+        return Unconfirmed(changed.why)
+    yield from ask(DropNear(stamps=stamps))
+    return changed
+
+
+def invalidate_keys(logical: tuple[str, ...], names: tuple[str, ...]) -> Recipe[Verdict]:
+    """Make the entries of these logical keys unservable, and free `names`."""
+    verdict = yield from invalidate(tuple(dict.fromkeys(map(stamp_of_key, logical))))
+    yield from ask(DropNear(names=names))
+    if isinstance(verdict, Changed) and names:
+        yield from ask(DeleteShared(names))
+    return verdict
+
+
+def invalidate_pattern(glob: Glob) -> Recipe[Verdict]:
+    """Make every entry unservable whose logical key matches, by one small write."""
+    changed = yield from ask(AddPattern(glob))
+    if isinstance(changed, Away):
+        yield from ask(Owe(Debt(globs=(glob,))))
+        yield from ask(DropNear(glob=glob))
+        return Unconfirmed(changed.why)
+    yield from ask(DropNear(glob=glob))
+    return changed
+
+
+def clear() -> Recipe[Verdict]:
+    """Make every entry of the namespace unservable."""
+    changed = yield from ask(NewEpoch())
+    if isinstance(changed, Away):
+        yield from ask(Owe(Debt(everything=True)))
+        yield from ask(DropNear(everything=True))
+        return Unconfirmed(changed.why)
+    yield from ask(DropNear(everything=True))
+    return changed

@@ -1,0 +1,105 @@
+"""What the recipes of reading have in common: judging an entry, capturing a token."""
+
+from collections.abc import Iterable
+
+from keepwarm.core.entry import Life, Seen, Stored, life
+from keepwarm.core.outcome import Outcome, Reason, Tier
+from keepwarm.core.stamps import Token, carried
+from keepwarm.core.steps import (
+    Away,
+    Capture,
+    Instant,
+    ReadPatterns,
+    Recipe,
+    Subject,
+    ask,
+)
+
+
+def judge(subject: Subject, stored: Stored, seen: Seen, now: Instant) -> Recipe[Life]:
+    """Fresh, stale or dead; patterns are asked for only where they can matter."""
+    terms = stored.terms
+    if seen.debt and seen.debt.covers(subject.logical, (s[0] for s in terms.stamps)):
+        return Life.DEAD
+    state = life(terms, seen, now.wall)
+    if state is not Life.UNSURE:
+        return state
+    assert seen.epoch is not None  # an entry of no epoch is dead
+    patterns = yield from ask(ReadPatterns(seen.epoch))
+    if isinstance(patterns, Away) or patterns.kill(subject.logical, terms, seen.epoch):
+        return Life.DEAD
+    return Life.FRESH if now.wall < terms.fresh_until and _soft(stored, seen) else Life.STALE
+
+
+def _soft(stored: Stored, seen: Seen) -> bool:
+    """Whether no soft nonce differs."""
+    return all(
+        (stamp := seen.stamps.get(name)) is not None and stamp.soft == soft
+        for name, _, soft in stored.terms.stamps
+    )
+
+
+def capture(
+    subjects: Iterable[Subject], seen: Seen, sent_at: float
+) -> Recipe[dict[str, Token | None]]:
+    """A token for each subject (by name), None where nothing may be stored.
+
+    What was seen already is used; stamps that were missing are created by one script,
+    and then the token is what *that* saw, later than the read but before the origin.
+    """
+    subjects = tuple(subjects)
+    names = tuple(dict.fromkeys(name for s in subjects for name in s.stamps))
+    is_complete = (
+        seen.epoch is not None
+        and seen.position is not None
+        and all(seen.stamps.get(name) is not None for name in names)
+    )
+    if not is_complete:
+        captured = yield from ask(Capture(names))
+        if isinstance(captured, Away):
+            return {s.name: None for s in subjects}
+        seen = captured
+    return {s.name: _token(s, seen, sent_at) for s in subjects}
+
+
+def _token(subject: Subject, seen: Seen, sent_at: float) -> Token | None:
+    if seen.epoch is None or seen.position is None:
+        return None
+    if seen.debt and seen.debt.covers(subject.logical, subject.stamps):
+        return None
+    stamps = carried(subject.stamps, seen.stamps)
+    if stamps is None:
+        return None
+    return Token(seen.epoch.nonce, seen.epoch.pattern_position, seen.position, stamps, sent_at)
+
+
+def served(
+    subject: Subject,
+    stored: Stored,
+    tier: Tier,
+    reason: Reason,
+    now: Instant,
+    *,
+    is_proven: bool = True,
+) -> Outcome:
+    """The outcome of answering from an entry.
+
+    An unproven one carries no stamps, so that no enclosing fill is stored on its word.
+    """
+    terms = stored.terms
+    return Outcome(
+        policy=subject.policy_name,
+        tier=tier,
+        stale=reason is not Reason.FRESH,
+        reason=reason,
+        age_s=max(0.0, now.wall - terms.filled_at),
+        ttl_s=terms.fresh_until - now.wall,
+        cost_s=terms.cost_s,
+        stored=True,
+        tags=terms.tags,
+        epoch=terms.epoch,
+        position=terms.position,
+        stamps=terms.stamps if is_proven and terms.is_fenced else None,
+        fresh_until=terms.fresh_until,
+        filler=terms.filler,
+    )

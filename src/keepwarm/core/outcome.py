@@ -1,0 +1,65 @@
+"""What became of a call: an answer with its reason, for headers, logs and the dashboard."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from keepwarm.core.stamps import Carried
+
+
+class Tier(StrEnum):
+    NEAR = "near"
+    SHARED = "shared"
+
+
+class Reason(StrEnum):
+    """Why a call was answered the way it was; the words appear in Cache-Status and metrics."""
+
+    FRESH = "fresh"
+    REVALIDATING = "stale-while-revalidate"
+    ORIGIN_FAILED = "stale-if-error"
+    ORIGIN_SLOW = "soft-timeout"
+    OVERLOADED = "overloaded"
+    UNPROVEN = "stale-if-unproven"
+    FILLED = "uri-miss"
+    EXPIRED = "expired"
+    INVALIDATED = "invalidated"
+    STORE_AWAY = "store-away"
+    IN_DEBT = "invalidation-pending"
+    DISABLED = "disabled"
+    CONDITION = "when"
+    SKIPPED = "skipped"
+    RACED = "raced-an-invalidation"
+    TOO_LARGE = "too-large"
+    UNENCODABLE = "unencodable"
+    UNDECODABLE = "undecodable"
+    NESTED = "nested-value-unstored"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one cached call was answered.
+
+    `tier` is None where the origin was called. `age_s`, `ttl_s` (negative: stale for
+    that long) and `cost_s` (what the origin took) are seconds. `stamps` and `position`
+    travel to an enclosing fill, which then depends on them too.
+    """
+
+    policy: str
+    tier: Tier | None
+    stale: bool
+    reason: Reason
+    age_s: float = 0.0
+    ttl_s: float = 0.0
+    cost_s: float = 0.0
+    stored: bool = False
+    collapsed: bool = False
+    tags: tuple[str, ...] = ()
+    epoch: str = ""
+    position: int = 0
+    stamps: tuple[Carried, ...] | None = None
+    fresh_until: float = 0.0
+    filler: str = ""
+
+    @property
+    def hit(self) -> bool:
+        return self.tier is not None

@@ -1,0 +1,287 @@
+"""The blocking driver: the same recipes for threads.
+
+A fill runs in the thread of its first caller, which keeps thread-bound sessions usable;
+only one that its caller may leave behind (a refresh, a soft timeout) runs in a pool.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from keepwarm.core.fill import fill
+from keepwarm.core.outcome import Reason
+from keepwarm.core.steps import (
+    Busy,
+    CallOrigin,
+    CloseFlight,
+    Fill,
+    FillMany,
+    FillReply,
+    Produced,
+    Raised,
+    Recipe,
+    Refresh,
+    Slow,
+    Step,
+    Subject,
+)
+from keepwarm.engine.answers import Answers, Parts
+from keepwarm.engine.call import Call, Values
+from keepwarm.engine.context import enter_fill, running
+from keepwarm.engine.flights import Key, NotFound, Results, Wanted, all_of, key_of, reply_of
+from keepwarm.engine.hints import Hints
+from keepwarm.errors import FillAbandoned, FillTimeout, Overloaded
+from keepwarm.ports import BlockingShared, StoreAway
+
+R = TypeVar("R")
+
+
+@dataclass(eq=False, slots=True)
+class _Flight:
+    wanted: Wanted
+    call: Call
+    done: "Future[Results]" = field(default_factory=Future)
+    is_started: bool = False
+    is_joined: bool = False
+
+
+class BlockingDriver:
+    """Safe to use from any number of threads."""
+
+    def __init__(self, parts: Parts, hints: Hints, shared: BlockingShared | None) -> None:
+        self._parts = parts
+        self._shared = shared
+        self.answers = Answers(parts, hints)
+        self._lock = threading.Lock()
+        self._by_key: dict[Key, _Flight] = {}
+        self._slots: dict[str, threading.BoundedSemaphore] = {}
+        self._pool: ThreadPoolExecutor | None = None
+
+    def run(self, recipe: Recipe[R], call: Call, flight: _Flight | None = None) -> R:
+        """Answer the recipe's steps until it returns."""
+        reply: Any = None
+        quick = self.answers.table
+        try:
+            while True:
+                step = recipe.send(reply)
+                answer = quick.get(type(step))
+                if answer is not None:
+                    reply = answer(step, call)
+                elif isinstance(step, Fill):
+                    reply = self._fill(step, call)
+                elif isinstance(step, FillMany):
+                    reply = self._fill_many(step, call)
+                elif isinstance(step, Refresh):
+                    self._refresh(step, call)
+                    reply = None
+                elif isinstance(step, CallOrigin):
+                    assert flight is not None
+                    reply = self._origin(flight)
+                elif isinstance(step, CloseFlight):
+                    assert flight is not None
+                    with self._lock:
+                        self._unlist(flight)
+                        reply = flight.is_joined
+                elif self._parts.local is not None:
+                    reply = self.answers.here(step)
+                else:
+                    reply = self._ask(step)
+        except StopIteration as stop:
+            result: R = stop.value
+            return result
+
+    def _ask(self, step: Step[Any]) -> Any:
+        guard = self._parts.guard
+        if guard.is_open:
+            return self.answers.unasked(step, guard.why)
+        assert self._shared is not None
+        try:
+            reply = self._shared.answer(step)
+        except StoreAway as away:
+            return self.answers.away(step, away)
+        return self.answers.came(step, reply)
+
+    # Fills.
+
+    def _fill(self, step: Fill, call: Call) -> FillReply:
+        subject = step.subject
+        flight, is_joining = self._join(((subject, step.token),), call, listed=not step.alone)
+        if is_joining:
+            return self._wait(flight, subject, step.may_be_stale, is_joining=True)
+        if step.may_be_stale:
+            if not self._take(flight, 0):
+                self._give_up(flight, Overloaded(subject.policy_name, 0))
+                return Busy()
+            if subject.policy.soft_timeout_s is not None:
+                self._in_pool(flight)
+                return self._wait(flight, subject, may_be_stale=True, is_joining=False)
+            self._fly(flight)
+        else:
+            self._lead(flight)
+        return reply_of(flight.done.result(), subject, is_joining=False)
+
+    def _fill_many(self, step: FillMany, call: Call) -> Mapping[str, FillReply]:
+        waits: list[tuple[_Flight, Subject]] = []
+        own: list[Any] = []
+        with self._lock:
+            for subject, token in step.wanted:
+                flight = None if step.alone else self._by_key.get(key_of(subject, token))
+                if flight is None:
+                    own.append((subject, token))
+                else:
+                    flight.is_joined = True
+                    waits.append((flight, subject))
+        replies: dict[str, FillReply] = {}
+        if own:
+            flight = _Flight(tuple(own), call)
+            if not step.alone:
+                with self._lock:
+                    self._list(flight)
+            self._lead(flight)
+            for subject, _ in own:
+                replies[subject.name] = reply_of(flight.done.result(), subject, is_joining=False)
+        for flight, subject in waits:
+            replies[subject.name] = self._wait(flight, subject, False, is_joining=True)
+        return {
+            name: reply
+            for name, reply in replies.items()
+            if not (isinstance(reply, Raised) and isinstance(reply.error, NotFound))
+        }
+
+    def _refresh(self, step: Refresh, call: Call) -> None:
+        if call.origin is None:
+            return
+        with self._lock:
+            wanted = tuple(
+                (subject, token)
+                for subject, token in step.wanted
+                if key_of(subject, token) not in self._by_key
+            )
+            if not wanted:
+                return
+            flight = _Flight(wanted, call)
+            self._list(flight)
+        if self._take(flight, 0):
+            self._in_pool(flight)
+        else:
+            self._give_up(flight, Overloaded(wanted[0][0].policy_name, 0))
+
+    def _join(self, wanted: Wanted, call: Call, *, listed: bool) -> tuple[_Flight, bool]:
+        """The flight that may be joined for the one thing wanted, else a new one."""
+        with self._lock:
+            found = self._by_key.get(key_of(*wanted[0])) if listed else None
+            if found is not None:
+                found.is_joined = True
+                return found, True
+            flight = _Flight(wanted, call)
+            if listed:
+                self._list(flight)
+            return flight, False
+
+    def _lead(self, flight: _Flight) -> None:
+        """Fly it in this thread, as soon as there is a slot."""
+        subject = flight.wanted[0][0]
+        hard_s = subject.policy.hard_timeout_s
+        if self._take(flight, hard_s):
+            self._fly(flight)
+        else:
+            self._give_up(flight, Overloaded(subject.policy_name, hard_s))
+
+    def _take(self, flight: _Flight, timeout_s: float) -> bool:
+        if running.get() is not None:
+            return True  # rides on the slot of the fill around it
+        with self._lock:
+            subject = flight.wanted[0][0]
+            slots = self._slots.get(subject.policy_name)
+            if slots is None:
+                limit = subject.policy.max_fills or self._parts.fills
+                slots = self._slots[subject.policy_name] = threading.BoundedSemaphore(limit)
+        return slots.acquire(timeout=timeout_s) if timeout_s else slots.acquire(blocking=False)
+
+    def _in_pool(self, flight: _Flight) -> None:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(thread_name_prefix="keepwarm-fill")
+            pool = self._pool
+        pool.submit(copy_context().run, self._fly, flight)
+
+    def _fly(self, flight: _Flight) -> None:
+        rides = running.get() is not None
+        with self._lock:
+            flight.is_started = True
+            if any(token is None for _, token in flight.wanted):
+                # Its origin may already have read what a later caller must not be given.
+                self._unlist(flight)
+        policy_name = flight.wanted[0][0].policy_name
+        results: Results = all_of(flight.wanted, FillAbandoned(policy_name))
+        try:
+            results = copy_context().run(self._run_fill, flight)
+        except Exception as error:  # noqa: BLE001 - whatever it is, its callers are told
+            results = all_of(flight.wanted, error)
+        finally:
+            with self._lock:
+                self._unlist(flight)
+            flight.done.set_result(results)
+            if not rides:
+                self._slots[policy_name].release()
+
+    def _run_fill(self, flight: _Flight) -> Results:
+        enter_fill()
+        return self.run(fill(flight.wanted), flight.call, flight)
+
+    def _give_up(self, flight: _Flight, error: Exception) -> None:
+        with self._lock:
+            self._unlist(flight)
+        results = {subject.name: Raised(error, Reason.OVERLOADED) for subject, _ in flight.wanted}
+        flight.done.set_result(results)
+
+    def _origin(self, flight: _Flight) -> Mapping[str, Produced | Raised]:
+        call, subjects = flight.call, tuple(subject for subject, _ in flight.wanted)
+        current = running.get()
+        assert current is not None
+        assert call.origin is not None
+        began = time.perf_counter()
+        try:
+            values = cast("Values", call.origin(subjects))
+        except Exception as error:  # noqa: BLE001 - raised again in each caller
+            return {s.name: Raised(error) for s in subjects}
+        cost_s = time.perf_counter() - began
+        by_name = {subject.name: subject for subject in subjects}
+        return {
+            name: call.produced(by_name[name], value, current, cost_s)
+            for name, value in values.items()
+        }
+
+    def _wait(
+        self, flight: _Flight, subject: Subject, may_be_stale: bool, *, is_joining: bool
+    ) -> FillReply:
+        hard_s = subject.policy.hard_timeout_s
+        soft_s = subject.policy.soft_timeout_s if may_be_stale else None
+        if soft_s is not None and not wait((flight.done,), timeout=soft_s).done:
+            return Slow()
+        if not wait((flight.done,), timeout=hard_s).done:
+            if flight.is_started:
+                return Raised(FillTimeout(subject.policy_name, hard_s), Reason.ORIGIN_SLOW)
+            return Raised(Overloaded(subject.policy_name, hard_s), Reason.OVERLOADED)
+        return reply_of(flight.done.result(), subject, is_joining)
+
+    def _list(self, flight: _Flight) -> None:
+        for subject, token in flight.wanted:
+            self._by_key.setdefault(key_of(subject, token), flight)
+
+    def _unlist(self, flight: _Flight) -> None:
+        for subject, token in flight.wanted:
+            key = key_of(subject, token)
+            if self._by_key.get(key) is flight:
+                del self._by_key[key]
+
+    def close(self) -> None:
+        """Wait for fills in the pool, then release the store."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+        if self._shared is not None:
+            self._shared.close()

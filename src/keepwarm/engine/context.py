@@ -1,0 +1,103 @@
+"""What travels with a call through context variables: the running fill, the collector."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from keepwarm.core.outcome import Outcome
+from keepwarm.core.stamps import Carried, merge
+
+
+@dataclass(slots=True)
+class RunningFill:
+    """What an origin says about its value while it runs, and which cached values it used.
+
+    `absorbed` turns None for good once one of those must not be built upon: unstored,
+    unproven or unfenced, or two of them saw one name with two stamps.
+    """
+
+    tags: list[str] = field(default_factory=list)
+    policy: str | None = None
+    is_skipped: bool = False
+    absorbed: tuple[Carried, ...] | None = ()
+    position: int | None = None
+    epochs: set[str] = field(default_factory=set)
+    fresh_until: float | None = None
+
+    def absorb(self, outcome: Outcome) -> None:
+        """Make this fill depend on everything that a cached value it used depends on."""
+        if outcome.stamps is None or self.absorbed is None:
+            self.absorbed = None
+            return
+        self.absorbed = merge(self.absorbed, outcome.stamps)
+        self.epochs.add(outcome.epoch)
+        self.position = (
+            outcome.position if self.position is None else min(self.position, outcome.position)
+        )
+        self.fresh_until = (
+            outcome.fresh_until
+            if self.fresh_until is None
+            else min(self.fresh_until, outcome.fresh_until)
+        )
+
+
+running: ContextVar[RunningFill | None] = ContextVar("keepwarm_running_fill", default=None)
+_collector: ContextVar[list[Outcome] | None] = ContextVar("keepwarm_collector", default=None)
+
+
+class Fill:
+    """Speak to the fill that is running; called outside of one, each method does nothing.
+
+    A cached function can so be called uncached, in a test or by `.uncached()`.
+    """
+
+    def tag(self, *tags: str) -> None:
+        """Make the value depend on `tags`, known only now."""
+        current = running.get()
+        if current is not None:
+            current.tags.extend(tags)
+
+    def policy(self, name: str) -> None:
+        """Store the value under another of the cache's policies."""
+        current = running.get()
+        if current is not None:
+            current.policy = name
+
+    def skip(self) -> None:
+        """Return the value to those who wait, but do not store it."""
+        current = running.get()
+        if current is not None:
+            current.is_skipped = True
+
+
+fill = Fill()
+
+
+@contextmanager
+def collect() -> Iterator[list[Outcome]]:
+    """The outcomes of all cached calls made inside, in the order in which they ended."""
+    outcomes: list[Outcome] = []
+    token = _collector.set(outcomes)
+    try:
+        yield outcomes
+    finally:
+        _collector.reset(token)
+
+
+def report(outcome: Outcome) -> None:
+    """Tell the enclosing fill and collector, if there are any, how a call was answered."""
+    current = running.get()
+    if current is not None:
+        current.absorb(outcome)
+    outcomes = _collector.get()
+    if outcomes is not None:
+        outcomes.append(outcome)
+
+
+def enter_fill() -> RunningFill:
+    """Begin a fill in this context, which must be a copy of its own."""
+    current = RunningFill()
+    running.set(current)
+    _collector.set(None)
+    return current

@@ -1,0 +1,241 @@
+"""Cached functions: the function is the handle to everything the cache can do with it."""
+
+import copy
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
+
+from keepwarm.core.outcome import Outcome, Reason
+from keepwarm.engine.call import Plan
+from keepwarm.engine.context import report
+from keepwarm.engine.plans import Ack
+from keepwarm.engine.spec import Spec
+
+P = ParamSpec("P")
+T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class AsyncRunner(Protocol):
+    """What a handle needs of the async cache."""
+
+    enabled: bool
+
+    async def do(self, plan: Plan[T]) -> T: ...
+
+
+class BlockingRunner(Protocol):
+    """What a handle needs of the blocking cache."""
+
+    @property
+    def enabled(self) -> bool: ...
+
+    def do(self, plan: Plan[T]) -> T: ...
+
+
+class _Handle:
+    """What the handles share: the plans of a function's calls."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+        self._before: tuple[Any, ...] = ()
+        functools.update_wrapper(cast("Callable[..., Any]", self), spec.function)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Self:
+        if instance is None:
+            return self
+        bound = copy.copy(self)
+        bound._before = (instance, *self._before)
+        return bound
+
+    def _key(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        return self._spec.logical(self._spec.bind(self._before + args, kwargs))
+
+    def _fetch(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Plan[Any]:
+        args = self._before + args
+        subject = self._spec.subject(self._spec.bind(args, kwargs))
+        return self._spec.plans.fetch(subject, self._spec.call(args, kwargs))
+
+    def _refill(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Plan[Any]:
+        args = self._before + args
+        subject = self._spec.subject(self._spec.bind(args, kwargs))
+        return self._spec.plans.refill(subject, self._spec.call(args, kwargs))
+
+    def _peek(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Plan[Any]:
+        args = self._before + args
+        subject = self._spec.subject(self._spec.bind(args, kwargs))
+        return self._spec.plans.peek(subject, self._spec.call(args, kwargs))
+
+    def _explain(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Plan[str]:
+        args = self._before + args
+        subject = self._spec.subject(self._spec.bind(args, kwargs))
+        return self._spec.plans.explain(subject, self._spec.call(args, kwargs))
+
+    def _invalidate(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Plan[Ack]:
+        return self._spec.plans.invalidate_keys((self._key(args, kwargs),), ())
+
+    def _put(self, value: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Plan[bool]:
+        subject = self._spec.subject(self._spec.bind(self._before + args, kwargs))
+        return self._spec.plans.keep(subject, self._spec.codec, value)
+
+    def _is_off(
+        self, enabled: bool, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Reason | None:
+        if not enabled:
+            return Reason.DISABLED
+        if not self._spec.is_on(self._before + args, kwargs):
+            return Reason.CONDITION
+        return None
+
+    def _passed(self, reason: Reason) -> None:
+        report(Outcome(self._spec.policy_name, None, False, reason))
+
+    def __repr__(self) -> str:
+        return f"<cached {self._spec.what}>"
+
+
+class AsyncCached(_Handle, Generic[P, T]):
+    """A cached `async def`. Each method takes the function's own arguments."""
+
+    def __init__(self, spec: Spec, cache: AsyncRunner) -> None:
+        super().__init__(spec)
+        self._cache = cache
+
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        off = self._is_off(self._cache.enabled, args, kwargs)
+        if off is not None:
+            value = await self.uncached(*args, **kwargs)
+            self._passed(off)
+            return value
+        return cast("T", await self._cache.do(self._fetch(args, kwargs)))
+
+    def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """The logical key of these arguments."""
+        return self._key(args, kwargs)
+
+    async def peek(self, *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """The stored value, or None; the function is not called."""
+        return cast("T | None", await self._cache.do(self._peek(args, kwargs)))
+
+    async def refresh(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the function whatever is stored, and store what it returns."""
+        return cast("T", await self._cache.do(self._refill(args, kwargs)))
+
+    async def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> Ack:
+        """Make this one entry unservable everywhere. Raises NotAcknowledged."""
+        return await self._cache.do(self._invalidate(args, kwargs))
+
+    async def uncached(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the function as if there were no cache."""
+        function = cast("Callable[..., Awaitable[T]]", self._spec.function)
+        return await function(*self._before, *args, **kwargs)
+
+    async def put(self, value: T, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Store `value`, read nobody knows when: `unfenced`. False where it was not stored."""
+        return await self._cache.do(self._put(value, args, kwargs))
+
+    async def explain(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """A sentence on what a call would be answered from."""
+        return await self._cache.do(self._explain(args, kwargs))
+
+
+class BlockingCached(_Handle, Generic[P, T]):
+    """A cached `def`. Each method takes the function's own arguments."""
+
+    def __init__(self, spec: Spec, cache: BlockingRunner) -> None:
+        super().__init__(spec)
+        self._cache = cache
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        off = self._is_off(self._cache.enabled, args, kwargs)
+        if off is not None:
+            value = self.uncached(*args, **kwargs)
+            self._passed(off)
+            return value
+        return cast("T", self._cache.do(self._fetch(args, kwargs)))
+
+    def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """The logical key of these arguments."""
+        return self._key(args, kwargs)
+
+    def peek(self, *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """The stored value, or None; the function is not called."""
+        return cast("T | None", self._cache.do(self._peek(args, kwargs)))
+
+    def refresh(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the function whatever is stored, and store what it returns."""
+        return cast("T", self._cache.do(self._refill(args, kwargs)))
+
+    def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> Ack:
+        """Make this one entry unservable everywhere. Raises NotAcknowledged."""
+        return self._cache.do(self._invalidate(args, kwargs))
+
+    def uncached(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the function as if there were no cache."""
+        function = cast("Callable[..., T]", self._spec.function)
+        return function(*self._before, *args, **kwargs)
+
+    def put(self, value: T, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Store `value`, read nobody knows when: `unfenced`. False where it was not stored."""
+        return self._cache.do(self._put(value, args, kwargs))
+
+    def explain(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """A sentence on what a call would be answered from."""
+        return self._cache.do(self._explain(args, kwargs))
+
+
+class AsyncBatch(_Handle, Generic[P, K, V]):
+    """A cached `async def` from a list of items to a dict of those that exist."""
+
+    def __init__(self, spec: Spec, cache: AsyncRunner) -> None:
+        super().__init__(spec)
+        self._cache = cache
+
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> dict[K, V]:
+        off = self._is_off(self._cache.enabled, args, kwargs)
+        if off is not None:
+            found = await self.uncached(*args, **kwargs)
+            self._passed(off)
+            return found
+        items, subjects, call = self._spec.batch(self._before + args, kwargs)
+        if not subjects:
+            return {}
+        values = await self._cache.do(self._spec.plans.fetch_many(subjects, call))
+        return in_order(items, values)
+
+    async def uncached(self, *args: P.args, **kwargs: P.kwargs) -> dict[K, V]:
+        """Call the function as if there were no cache."""
+        function = cast("Callable[..., Awaitable[dict[K, V]]]", self._spec.function)
+        return await function(*self._before, *args, **kwargs)
+
+
+class BlockingBatch(_Handle, Generic[P, K, V]):
+    """A cached `def` from a list of items to a dict of those that exist."""
+
+    def __init__(self, spec: Spec, cache: BlockingRunner) -> None:
+        super().__init__(spec)
+        self._cache = cache
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> dict[K, V]:
+        off = self._is_off(self._cache.enabled, args, kwargs)
+        if off is not None:
+            found = self.uncached(*args, **kwargs)
+            self._passed(off)
+            return found
+        items, subjects, call = self._spec.batch(self._before + args, kwargs)
+        if not subjects:
+            return {}
+        values = self._cache.do(self._spec.plans.fetch_many(subjects, call))
+        return in_order(items, values)
+
+    def uncached(self, *args: P.args, **kwargs: P.kwargs) -> dict[K, V]:
+        """Call the function as if there were no cache."""
+        function = cast("Callable[..., dict[K, V]]", self._spec.function)
+        return function(*self._before, *args, **kwargs)
+
+
+def in_order(items: Mapping[str, Any], values: Mapping[str, Any]) -> dict[Any, Any]:
+    """Values by item, as they were asked; those that do not exist are left out."""
+    found = ((item, values.get(name)) for name, item in items.items())
+    return {item: value for item, value in found if value is not None}

@@ -1,0 +1,292 @@
+"""The async driver: runs recipes on an event loop and flies their fills."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Coroutine, Mapping
+from contextvars import Context
+from typing import Any, TypeVar
+
+from keepwarm.core.fill import fill
+from keepwarm.core.outcome import Reason
+from keepwarm.core.steps import (
+    Busy,
+    CallOrigin,
+    CloseFlight,
+    Fill,
+    FillMany,
+    FillReply,
+    Produced,
+    Raised,
+    Recipe,
+    Refresh,
+    Slow,
+    Step,
+    Subject,
+)
+from keepwarm.engine.answers import Answers, Parts
+from keepwarm.engine.call import Call
+from keepwarm.engine.context import enter_fill, running
+from keepwarm.engine.flights import (
+    Flight,
+    NotFound,
+    Results,
+    Slots,
+    Table,
+    Wanted,
+    all_of,
+    key_of,
+    reply_of,
+)
+from keepwarm.engine.hints import Hints
+from keepwarm.errors import FillAbandoned, FillTimeout, Overloaded
+from keepwarm.ports import AsyncShared, StoreAway
+
+R = TypeVar("R")
+
+_GRACE_S = 5.0  # how long closing waits for fills before it cancels them
+
+
+class AsyncDriver:
+    """Bound to one event loop. Ends cleanly: `aclose` waits for fills, then cancels them."""
+
+    def __init__(self, parts: Parts, hints: Hints, shared: AsyncShared | None) -> None:
+        self._parts = parts
+        self._shared = shared
+        self.answers = Answers(parts, hints)
+        self._table = Table()
+        self._slots: dict[str, Slots] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def fills_running(self) -> int:
+        return len(self._tasks)
+
+    async def run(self, recipe: Recipe[R], call: Call, flight: Flight | None = None) -> R:
+        """Answer the recipe's steps until it returns."""
+        reply: Any = None
+        quick = self.answers.table
+        local = self._parts.local
+        try:
+            while True:
+                step = recipe.send(reply)
+                answer = quick.get(type(step))
+                if answer is not None:
+                    reply = answer(step, call)
+                elif isinstance(step, Fill):
+                    reply = await self._fill(step, call)
+                elif isinstance(step, FillMany):
+                    reply = await self._fill_many(step, call)
+                elif isinstance(step, Refresh):
+                    self._refresh(step, call)
+                    reply = None
+                elif isinstance(step, CallOrigin):
+                    assert flight is not None
+                    reply = await self._origin(flight)
+                elif isinstance(step, CloseFlight):
+                    assert flight is not None
+                    self._table.remove(flight)
+                    reply = flight.is_joined
+                elif local is not None:
+                    reply = self.answers.here(step)
+                else:
+                    reply = await self._ask(step)
+        except StopIteration as stop:
+            result: R = stop.value
+            return result
+
+    async def _ask(self, step: Step[Any]) -> Any:
+        guard = self._parts.guard
+        if guard.is_open:
+            return self.answers.unasked(step, guard.why)
+        assert self._shared is not None
+        try:
+            reply = await self._shared.answer(step)
+        except StoreAway as away:
+            return self.answers.away(step, away)
+        return self.answers.came(step, reply)
+
+    # Fills.
+
+    async def _fill(self, step: Fill, call: Call) -> FillReply:
+        subject = step.subject
+        flight = None if step.alone else self._table.get(key_of(subject, step.token))
+        is_joining = flight is not None
+        if flight is None:
+            flight = self._launch(
+                ((subject, step.token),), call, listed=not step.alone, queue=not step.may_be_stale
+            )
+            if flight is None:
+                return Busy()
+        else:
+            flight.is_joined = True
+        soft_s = subject.policy.soft_timeout_s if step.may_be_stale else None
+        return await self._wait(flight, subject, soft_s, is_joining)
+
+    async def _fill_many(self, step: FillMany, call: Call) -> Mapping[str, FillReply]:
+        waits: list[tuple[Flight, Subject, bool]] = []
+        own: list[Any] = []
+        for subject, token in step.wanted:
+            flight = None if step.alone else self._table.get(key_of(subject, token))
+            if flight is None:
+                own.append((subject, token))
+            else:
+                flight.is_joined = True
+                waits.append((flight, subject, True))
+        if own:
+            flight = self._launch(tuple(own), call, listed=not step.alone, queue=True)
+            assert flight is not None
+            waits += [(flight, subject, False) for subject, _ in own]
+        for flight, _, _ in waits:
+            flight.waiters += 1
+        replies: dict[str, FillReply] = {}
+        began = asyncio.get_running_loop().time()
+        try:
+            for flight, subject, is_joining in waits:
+                waited_s = asyncio.get_running_loop().time() - began
+                reply = await self._wait(flight, subject, None, is_joining, waited_s)
+                if not (isinstance(reply, Raised) and isinstance(reply.error, NotFound)):
+                    replies[subject.name] = reply
+        finally:
+            for flight, _, _ in waits:
+                flight.waiters -= 1
+        return replies
+
+    def _refresh(self, step: Refresh, call: Call) -> None:
+        if call.origin is None:
+            return
+        wanted = tuple(
+            (subject, token)
+            for subject, token in step.wanted
+            if self._table.get(key_of(subject, token)) is None
+        )
+        if wanted:
+            self._launch(wanted, call, listed=True, queue=False, unwaited=True)
+
+    def _launch(
+        self, wanted: Wanted, call: Call, *, listed: bool, queue: bool, unwaited: bool = False
+    ) -> Flight | None:
+        """A new flight, started if there is a slot, else queued, or None without `queue`.
+
+        A fill inside a fill rides on the outer one's slot, or the two could wait for each
+        other for ever.
+        """
+        policy_name, policy = wanted[0][0].policy_name, wanted[0][0].policy
+        flight = Flight(wanted, call, asyncio.get_running_loop().create_future())
+        flight.is_unwaited = unwaited
+        if running.get() is None:
+            slots = self._slots.get(policy_name)
+            if slots is None:
+                limit = policy.max_fills or self._parts.fills
+                slots = self._slots[policy_name] = Slots(limit)
+            flight.slots = slots
+            if not slots.take():
+                if not queue:
+                    return None
+                if listed:
+                    self._table.add(flight)
+                slots.queue.append(flight)
+                return flight
+        if listed:
+            self._table.add(flight)
+        self._start(flight)
+        return flight
+
+    def _start(self, flight: Flight) -> None:
+        flight.is_started = True
+        if any(token is None for _, token in flight.wanted):
+            # Its origin may already have read what a later caller must not be given.
+            self._table.remove(flight)
+        self._spawn(self._fly(flight), flight.context)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], context: Context) -> None:
+        task = asyncio.get_running_loop().create_task(work, context=context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fly(self, flight: Flight) -> None:
+        policy_name = flight.wanted[0][0].policy_name
+        results: Results
+        try:
+            enter_fill()
+            results = await self.run(fill(flight.wanted), flight.call, flight)
+        except asyncio.CancelledError:
+            results = all_of(flight.wanted, FillAbandoned(policy_name))
+        except Exception as error:  # noqa: BLE001 - whatever it is, its callers are told
+            results = all_of(flight.wanted, error)
+        self._table.remove(flight)
+        if not flight.done.done():
+            flight.done.set_result(results)
+        if flight.slots is not None:
+            following = flight.slots.next()
+            if following is not None:
+                self._start(following)
+
+    async def _origin(self, flight: Flight) -> Mapping[str, Produced | Raised]:
+        call, subjects = flight.call, tuple(subject for subject, _ in flight.wanted)
+        current = running.get()
+        assert current is not None
+        assert call.origin is not None
+        began = time.perf_counter()
+        try:
+            values = call.origin(subjects)
+            if inspect.isawaitable(values):
+                values = await values
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # The origin cancelled itself; nobody who waits for it was cancelled.
+            return {s.name: Raised(FillAbandoned(s.policy_name)) for s in subjects}
+        except Exception as error:  # noqa: BLE001 - raised again in each caller
+            return {s.name: Raised(error) for s in subjects}
+        cost_s = time.perf_counter() - began
+        by_name = {subject.name: subject for subject in subjects}
+        return {
+            name: call.produced(by_name[name], value, current, cost_s)
+            for name, value in values.items()
+        }
+
+    async def _wait(
+        self,
+        flight: Flight,
+        subject: Subject,
+        soft_s: float | None,
+        is_joining: bool,
+        waited_s: float = 0.0,
+    ) -> FillReply:
+        hard_s = subject.policy.hard_timeout_s
+        flight.waiters += 1
+        try:
+            if soft_s is not None and soft_s < hard_s:
+                await asyncio.wait((flight.done,), timeout=soft_s)
+                if not flight.done.done():
+                    flight.is_unwaited = True  # the caller goes, the refresh is still wanted
+                    return Slow()
+            await asyncio.wait((flight.done,), timeout=max(0.0, hard_s - waited_s))
+        finally:
+            flight.waiters -= 1
+            if flight.is_abandoned and not flight.is_started:
+                self._table.remove(flight)
+        if not flight.done.done():
+            if flight.is_started:
+                return Raised(FillTimeout(subject.policy_name, hard_s), Reason.ORIGIN_SLOW)
+            return Raised(Overloaded(subject.policy_name, hard_s), Reason.OVERLOADED)
+        return reply_of(flight.done.result(), subject, is_joining)
+
+    async def aclose(self) -> None:
+        """Let running fills finish for a while, cancel the rest, release the store."""
+        for slots in self._slots.values():
+            while slots.queue:
+                flight = slots.queue.popleft()
+                if not flight.done.done():
+                    policy_name = flight.wanted[0][0].policy_name
+                    flight.done.set_result(all_of(flight.wanted, FillAbandoned(policy_name)))
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=_GRACE_S)
+        for task in tuple(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._shared is not None:
+            await self._shared.aclose()

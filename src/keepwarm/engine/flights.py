@@ -1,0 +1,109 @@
+"""Flights of the async engine: one origin call for all who may share it, in bounded numbers.
+
+A flight runs in a task of its own with a copy of its first caller's context, so a caller
+that is cancelled or out of patience harms nobody. It is joined only by callers whose
+token equals its own (see `core.fetch`), or, without a token, before it has started.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
+
+from keepwarm.core.stamps import Token
+from keepwarm.core.steps import Filled, FillReply, Raised, Subject
+from keepwarm.engine.call import Call
+
+Key = tuple[str, object]
+Wanted = tuple[tuple[Subject, Token | None], ...]
+Results = Mapping[str, Filled | Raised]
+
+
+def key_of(subject: Subject, token: Token | None) -> Key:
+    return (subject.name, token.join_key if token is not None else None)
+
+
+class NotFound(Exception):
+    """A batch origin had nothing under this name."""
+
+
+def reply_of(results: Results, subject: Subject, is_joining: bool) -> FillReply:
+    """What one of the callers of a flight gets of its results."""
+    reply = results.get(subject.name)
+    if reply is None:
+        return Raised(NotFound())
+    if isinstance(reply, Filled) and is_joining:
+        return Filled(reply.made, reply.stored, reply.reason, reply.is_joinable, was_joined=True)
+    return reply
+
+
+def all_of(wanted: Wanted, error: BaseException) -> Results:
+    """The same failure for every subject."""
+    return {subject.name: Raised(error) for subject, _ in wanted}
+
+
+@dataclass(eq=False, slots=True)
+class Flight:
+    """One origin call. `waiters` of a flight that nobody waits for but that runs is 0."""
+
+    wanted: Wanted
+    call: Call
+    done: "asyncio.Future[Results]"
+    context: Context = field(default_factory=copy_context)
+    is_started: bool = False
+    is_joined: bool = False
+    is_unwaited: bool = False
+    waiters: int = 0
+    slots: "Slots | None" = None
+
+    @property
+    def is_abandoned(self) -> bool:
+        return self.waiters == 0 and not self.is_unwaited
+
+
+class Slots:
+    """How many fills of one policy run at once; the others queue in order."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.taken = 0
+        self.queue: deque[Flight] = deque()
+
+    def take(self) -> bool:
+        if self.taken >= self.limit:
+            return False
+        self.taken += 1
+        return True
+
+    def next(self) -> Flight | None:
+        """Give one slot back, or to the next flight that somebody still waits for."""
+        while self.queue:
+            flight = self.queue.popleft()
+            if not flight.is_abandoned:
+                return flight
+        self.taken -= 1
+        return None
+
+
+class Table:
+    """The flights that may be joined."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[Key, Flight] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def get(self, key: Key) -> Flight | None:
+        return self._by_key.get(key)
+
+    def add(self, flight: Flight) -> None:
+        for subject, token in flight.wanted:
+            self._by_key.setdefault(key_of(subject, token), flight)
+
+    def remove(self, flight: Flight) -> None:
+        for subject, token in flight.wanted:
+            key = key_of(subject, token)
+            if self._by_key.get(key) is flight:
+                del self._by_key[key]

@@ -1,0 +1,175 @@
+"""Stands before the shared store: breaker, debt, and the thread that mends both.
+
+While the store is away nobody waits for it: an open breaker answers `Away` at once. A
+thread of its own probes and, when the store is back, first repeats the invalidations
+that were not confirmed and only then lets requests through, so that nothing filled
+before them is served after the return.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from keepwarm.core.breaker import CLOSED, Breaker
+from keepwarm.core.entry import NO_DEBT, Debt
+from keepwarm.core.globs import Glob
+from keepwarm.core.steps import AddPattern, ChangeStamps, NewEpoch, Ping
+from keepwarm.ports import BlockingShared, Clock, StoreAway
+
+log = logging.getLogger("keepwarm")
+
+_BATCH = 1_000  # stamps a repeated invalidation carries: a script of about a millisecond
+
+
+class Guard:
+    """One per cache and process; all methods are safe from any thread.
+
+    `connect` makes the blocking store that the mending thread uses.
+    """
+
+    def __init__(self, connect: Callable[[], BlockingShared], clock: Clock) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._breaker: Breaker = CLOSED
+        self._owed_stamps: dict[str, int] = {}
+        self._owed_globs: dict[Glob, int] = {}
+        self._owed_all = 0
+        self._serial = 0
+        self._why = ""
+        self._thread: threading.Thread | None = None
+        self._wake = threading.Event()
+        self._closed = False
+        self.debt: Debt = NO_DEBT
+
+    @property
+    def is_open(self) -> bool:
+        return self._breaker.is_open
+
+    @property
+    def why(self) -> str:
+        """In a word, why the store is away; empty while it is not."""
+        return self._why if self.is_open else ""
+
+    @property
+    def pending(self) -> int:
+        """How many unconfirmed invalidations are being retried."""
+        with self._lock:
+            return len(self._owed_stamps) + len(self._owed_globs) + bool(self._owed_all)
+
+    def succeeded(self) -> None:
+        if self._breaker.faults and not self._breaker.is_open:
+            with self._lock:
+                if not self._breaker.is_open:
+                    self._breaker = self._breaker.succeeded()
+
+    def failed(self, away: StoreAway) -> None:
+        if not away.is_fault:
+            return
+        with self._lock:
+            was_open = self._breaker.is_open
+            self._breaker = self._breaker.failed(self._clock.mono())
+            self._why = away.why
+            has_opened = self._breaker.is_open and not was_open
+        if has_opened:
+            log.warning(
+                "shared store away (%s): answering from the near tier and the origin", away.why
+            )
+            self._mend()
+
+    def owe(self, debt: Debt) -> None:
+        """Remember an unconfirmed invalidation and retry it until it is confirmed."""
+        with self._lock:
+            self._serial += 1
+            self._owed_stamps |= dict.fromkeys(debt.stamps, self._serial)
+            self._owed_globs |= dict.fromkeys(debt.globs, self._serial)
+            if debt.everything:
+                self._owed_all = self._serial
+            self._publish()
+        self._mend()
+
+    def close(self) -> None:
+        """Stop mending. What is still owed stays owed: say so."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        self._wake.set()
+        if thread is not None:
+            thread.join(timeout=5)
+        if self.pending:
+            log.error(
+                "closed with %d unconfirmed invalidations: entries filled before them may be "
+                "served by other processes until their ttl",
+                self.pending,
+            )
+
+    def _publish(self) -> None:
+        self.debt = Debt(
+            frozenset(self._owed_stamps), tuple(self._owed_globs), bool(self._owed_all)
+        )
+
+    def _mend(self) -> None:
+        with self._lock:
+            if self._closed or (self._thread is not None and self._thread.is_alive()):
+                return
+            self._thread = threading.Thread(target=self._mending, name="keepwarm-mend", daemon=True)
+            self._thread.start()
+
+    def _mending(self) -> None:
+        store = self._connect()
+        began = self._clock.mono()
+        try:
+            while True:
+                self._wake.wait(self._breaker.probe_after_s)
+                if self._closed:
+                    return
+                try:
+                    store.answer(Ping())
+                    self._repay(store)
+                except StoreAway as away:
+                    with self._lock:
+                        self._why = away.why
+                        self._breaker = (
+                            self._breaker.failed(self._clock.mono())
+                            if self._breaker.is_open
+                            else self._breaker
+                        )
+                    continue
+                with self._lock:
+                    was_open = self._breaker.is_open
+                    if self.debt:
+                        continue  # more came while it was repaid
+                    self._breaker = CLOSED
+                    self._thread = None
+                if was_open:
+                    log.warning("shared store back after %.1f s", self._clock.mono() - began)
+                return
+        finally:
+            store.close()
+
+    def _repay(self, store: BlockingShared) -> None:
+        """Repeat what is owed; what was owed again meanwhile stays owed."""
+        with self._lock:
+            everything = self._owed_all
+            globs = dict(self._owed_globs)
+            stamps = dict(self._owed_stamps)
+        if everything:
+            store.answer(NewEpoch())
+            with self._lock:
+                if self._owed_all == everything:
+                    self._owed_all = 0
+        for glob, serial in globs.items():
+            store.answer(AddPattern(glob))
+            with self._lock:
+                if self._owed_globs.get(glob) == serial:
+                    del self._owed_globs[glob]
+        names = tuple(stamps)
+        for start in range(0, len(names), _BATCH):
+            batch = names[start : start + _BATCH]
+            store.answer(ChangeStamps(batch))
+            with self._lock:
+                for name in batch:
+                    if self._owed_stamps.get(name) == stamps[name]:
+                        del self._owed_stamps[name]
+        with self._lock:
+            self._publish()

@@ -1,0 +1,137 @@
+"""Counts of what became of calls, by tier, policy and reason."""
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from keepwarm.core.outcome import Outcome
+
+if TYPE_CHECKING:
+    from keepwarm.ports import NearStore
+
+
+class Watched(Protocol):
+    """What stats read beside the counts."""
+
+    @property
+    def near(self) -> "NearStore | None": ...
+
+    @property
+    def guard(self) -> "Guarded": ...
+
+
+class Guarded(Protocol):
+    """What is asked of the guard before the shared store."""
+
+    @property
+    def is_open(self) -> bool: ...
+
+    @property
+    def why(self) -> str: ...
+
+    @property
+    def pending(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyStats:
+    """The calls under one policy. `origin_s` is the total time its origin took."""
+
+    hits: int = 0
+    stale: int = 0
+    misses: int = 0
+    origin_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Counts since start-up.
+
+    `operations` are reads, writes, deletes and invalidations; `hit_rate` is whole per
+    cent of hits among reads, 0 before the first. `breaker` is closed or open.
+    """
+
+    hits: int
+    misses: int
+    operations: int
+    errors: int
+    hit_rate: int
+    is_enabled: bool
+    writes: int
+    deletes: int
+    invalidations: int
+    unacknowledged: int
+    overloaded: int
+    pending_invalidations: int
+    breaker: str
+    tiers: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+    policies: dict[str, PolicyStats] = field(default_factory=dict)
+    near_bytes: int = 0
+    near_limit_bytes: int = 0
+    near_entries: int = 0
+
+
+class Counters:
+    """Thread-safe; one addition under a lock per event."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: Counter[str] = Counter()
+        self._tiers: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._policies: dict[str, list[float]] = {}
+
+    def saw(self, outcome: Outcome) -> None:
+        with self._lock:
+            row = self._policies.setdefault(outcome.policy, [0, 0, 0, 0.0])
+            if outcome.tier is None:
+                self._events["misses"] += 1
+                row[2] += 1
+                row[3] += outcome.cost_s
+            else:
+                self._events["hits"] += 1
+                self._tiers[outcome.tier] += 1
+                row[0] += 1
+                row[1] += outcome.stale
+            self._reasons[outcome.reason] += 1
+
+    def counted(self, what: str, by: int = 1) -> None:
+        with self._lock:
+            self._events[what] += by
+
+    def count(self, what: str) -> int:
+        return self._events[what]
+
+    def stats(self, watched: Watched, *, enabled: bool) -> Stats:
+        near, guard = watched.near, watched.guard
+        with self._lock:
+            n = self._events.copy()
+            policies = {
+                name: PolicyStats(int(row[0]), int(row[1]), int(row[2]), row[3])
+                for name, row in self._policies.items()
+            }
+            tiers, reasons = dict(self._tiers), dict(self._reasons)
+        reads = n["hits"] + n["misses"]
+        return Stats(
+            hits=n["hits"],
+            misses=n["misses"],
+            operations=reads + n["writes"] + n["deletes"] + n["invalidations"],
+            errors=n["errors"],
+            hit_rate=round(100 * n["hits"] / reads) if reads else 0,
+            is_enabled=enabled,
+            writes=n["writes"],
+            deletes=n["deletes"],
+            invalidations=n["invalidations"],
+            unacknowledged=n["unacknowledged"],
+            overloaded=n["overloaded"],
+            pending_invalidations=guard.pending,
+            breaker="open" if guard.is_open else "closed",
+            tiers=tiers,
+            reasons=reasons,
+            policies=policies,
+            near_bytes=near.used_bytes if near is not None else 0,
+            near_limit_bytes=near.max_bytes if near is not None else 0,
+            near_entries=len(near) if near is not None else 0,
+        )

@@ -1,0 +1,43 @@
+"""Health: whether the cache does its work, for load balancers and people."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from keepwarm.core.steps import Facts
+from keepwarm.observe.counters import Counters, Watched
+
+Status = Literal["healthy", "degraded", "unhealthy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`healthy`: all tiers work. `degraded`: the store is away and the app answers without
+    it. `unhealthy`: the store is away and requests are being shed since the last look.
+
+    `latency_ms` is that of one round trip, None while the store is away. `notes` say
+    what is off, in words.
+    """
+
+    status: Status
+    latency_ms: float | None
+    pending_invalidations: int
+    notes: tuple[str, ...] = ()
+
+
+def health_of(
+    watched: Watched, counters: Counters, latency_ms: float | None, facts: Facts
+) -> Health:
+    """The health that counters and a round trip just made amount to."""
+    shed = counters.count("overloaded")
+    shed_since = shed - counters.count("overloaded_seen")
+    counters.counted("overloaded_seen", shed_since)
+    pending = watched.guard.pending
+    notes = list(facts.notes)
+    if pending:
+        notes.append(f"{pending} unconfirmed invalidation(s) are being retried")
+    if latency_ms is not None:
+        return Health("healthy", latency_ms, pending, tuple(notes))
+    notes.insert(0, f"shared store away ({watched.guard.why or 'no answer'})")
+    if shed_since:
+        notes.append(f"{shed_since} request(s) were shed since the last look")
+    return Health("unhealthy" if shed_since else "degraded", None, pending, tuple(notes))

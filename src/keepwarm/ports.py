@@ -1,0 +1,91 @@
+"""What the outside must offer to the engine."""
+
+from typing import Any, Protocol, TypeVar
+
+from keepwarm.core.entry import Stored
+from keepwarm.core.outcome import Outcome
+from keepwarm.core.steps import DropNear, Held, Step
+
+R = TypeVar("R")
+
+
+class StoreAway(Exception):
+    """The shared store gave no usable answer.
+
+    `why` is one of a few fixed words ("timeout", "refused", "auth", "read-only", ...), never
+    an address or a value. `is_fault` says whether it counts against the connection (the
+    breaker) or was an answer, though not a usable one.
+    """
+
+    def __init__(self, why: str, *, is_fault: bool = True) -> None:
+        super().__init__(why)
+        self.why = why
+        self.is_fault = is_fault
+
+
+class AsyncShared(Protocol):
+    """A shared store for the async engine: answers the shared steps of `core.steps`.
+
+    Steps: ReadShared, ReadPatterns, Capture, Confirm, WriteShared, ReplaceShared,
+    DeleteShared, ChangeStamps, AddPattern, NewEpoch, Scan, Describe, Ping. Raises
+    StoreAway and nothing else; a value that is not an entry of ours is a None.
+    """
+
+    async def answer(self, step: Step[R]) -> R: ...
+
+    async def aclose(self) -> None: ...
+
+
+class BlockingShared(Protocol):
+    """The same for the blocking engine; safe to use from several threads."""
+
+    def answer(self, step: Step[R]) -> R: ...
+
+    def close(self) -> None: ...
+
+
+class NearStore(Protocol):
+    """Entries in this process, bounded; safe to use from several threads."""
+
+    def read(self, name: str) -> Held | None: ...
+
+    def write(self, name: str, stored: Stored, proven_at: float, *, logical: str) -> None: ...
+
+    def drop(self, step: DropNear) -> None: ...
+
+    def clear(self) -> None: ...
+
+    @property
+    def used_bytes(self) -> int: ...
+
+    @property
+    def max_bytes(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+
+class Clock(Protocol):
+    """Wall time for lifetimes, monotonic time for intervals; both in seconds."""
+
+    def wall(self) -> float: ...
+
+    def mono(self) -> float: ...
+
+
+class Observer(Protocol):
+    """Listens to what became of calls; decides nothing."""
+
+    def saw(self, outcome: Outcome) -> None: ...
+
+    def counted(self, what: str, by: int = 1) -> None: ...
+
+
+class Codec(Protocol):
+    """Values of one declared type to bytes and back."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def encode(self, value: Any) -> bytes: ...
+
+    def decode(self, data: bytes) -> Any: ...
