@@ -176,7 +176,7 @@ def test_open_keyword_arguments_are_refused() -> None:
     [
         int, str, bytes, bool, float, None, int | None, Mode, Old, UserId, Filter, Keyed, datetime,
         Any, object, T, Literal["a", 1], Annotated[int, "x"], tuple[int, ...], list[str],
-        frozenset[int], typing.Sequence[int], tuple[()], "Unknown", typing.Optional[UserId],
+        frozenset[int], typing.Sequence[int], tuple[()], "Unknown", UserId | None,
     ],
 )  # fmt: skip
 def test_a_declared_type_that_may_have_a_stable_form_is_taken(hint: Any) -> None:
@@ -201,7 +201,7 @@ def test_a_declared_type_without_a_stable_form_is_refused_when_declared(hint: An
 def test_an_undeclared_type_is_judged_at_the_call() -> None:
     template = parse(lambda x: None, "k:{x}")
     assert template.render({"x": 5}) == "k:5"
-    with pytest.raises(KeyArgumentError, match="f: argument 'x': a .*Session has no stable form"):
+    with pytest.raises(KeyArgumentError, match=r"f: argument 'x': a .*Session has no stable form"):
         template.render({"x": Session()})
 
 
