@@ -14,6 +14,6 @@ if [ ! -x /usr/bin/apt-get ] || [ "$(id -u)" != 0 ]; then
 fi
 # RUNLEVEL=1 keeps the package from starting a service of its own on port 6379.
 export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
-apt-get update -qq >&2
-apt-get install -y -qq --no-install-recommends redis-server >&2
+apt-get update -qq >/dev/null
+apt-get install -y -qq --no-install-recommends redis-server >/dev/null
 is_there
