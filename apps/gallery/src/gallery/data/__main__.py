@@ -1,0 +1,71 @@
+"""`python -m gallery.data`: bring a database to head, and seed it."""
+
+import argparse
+import asyncio
+import os
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from gallery.data.database import Database
+from gallery.data.seeding import DEMO_PASSWORD, SeedReport, seed
+from gallery.data.world import SIZES
+
+DEFAULT_URL = "sqlite:///.run/gallery/gallery.db"
+
+
+async def seed_with_progress(
+    database: Database, size: str, number: int, reference: datetime
+) -> SeedReport:
+    """Migrate and seed, drawing a progress bar on standard error."""
+    await database.migrate()
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task("Seeding", total=1.0)
+
+        def report(stage: str, done: float) -> None:
+            bar.update(task, description=stage, completed=done)
+
+        return await seed(database, SIZES[size], reference=reference, seed=number, progress=report)
+
+
+async def main(arguments: argparse.Namespace) -> None:
+    database = Database(arguments.database)
+    console = Console(stderr=True)
+    try:
+        if arguments.verb == "migrate":
+            await database.migrate()
+            return
+        reference = arguments.reference or datetime.now(UTC)
+        rounded = reference.replace(minute=reference.minute // 10 * 10, second=0, microsecond=0)
+        done = await seed_with_progress(database, arguments.size, arguments.seed, rounded)
+    finally:
+        await database.dispose()
+    if not done.seeded:
+        console.print(f"Already seeded ({done.size}): nothing to do.")
+        return
+    console.print(f"Seeded ({done.size}) in {done.took_s:.1f} s.")
+    console.print(f"Sign in as u0, u1, … with {DEMO_PASSWORD!r}", highlight=False)
+    console.print(f"or as admin with {done.admin_password!r}.", highlight=False)
+
+
+def _aware(value: str) -> datetime:
+    at = datetime.fromisoformat(value)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m gallery.data", description=__doc__)
+    parser.add_argument("verb", choices=["migrate", "seed"])
+    parser.add_argument("--size", choices=sorted(SIZES), default="default")
+    parser.add_argument("--seed", type=int, default=1, help="another number, another world")
+    parser.add_argument("--database", default=os.environ.get("DATABASE_URL") or DEFAULT_URL)
+    parser.add_argument(
+        "--reference", type=_aware, help="when the last interaction was (default: now)"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(parse()))
