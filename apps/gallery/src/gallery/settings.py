@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
+
+from keepwarm import ConfigurationError, read_environment
 
 KIB = 1024
-MIB = 1024 * KIB
 
 DEFAULT_PORT = 8000
 #: Relative to where `make run` stands; it is in .gitignore.
@@ -35,14 +36,12 @@ class Settings:
 
     database_url: str
     data: Path
-    cache_url: str = DEFAULT_CACHE
-    cache_enabled: bool = True
+    #: Arguments of `keepwarm.Cache`: url, enabled, near, coherence, …
+    cache: Mapping[str, Any] = field(default_factory=lambda: {"url": DEFAULT_CACHE})
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     #: Whoever sends it as a bearer token may read metrics and invalidate from afar.
     admin_token: str | None = field(default=None)
-    #: Larger pictures are refused before a byte of them is decoded.
-    upload_max_bytes: int = 6 * MIB
     #: JSON bodies are far smaller; this bounds what one request may hold in memory.
     body_max_bytes: int = 64 * KIB
     #: Painters at work at once in the background; a picture is tens of ms of CPU.
@@ -59,8 +58,10 @@ class Settings:
         shown = []
         for each in fields(self):
             value = getattr(self, each.name)
-            if each.name in ("database_url", "cache_url"):
+            if each.name == "database_url":
                 value = masked_url(value)
+            elif each.name == "cache":
+                value = {name: _masked(name, part) for name, part in value.items()}
             elif each.name == "admin_token" and value is not None:
                 value = "***"
             shown.append(f"{each.name}={value!r}")
@@ -77,22 +78,25 @@ class Settings:
         return cls(
             database_url=given.get("DATABASE_URL", f"sqlite+aiosqlite:///{data / 'gallery.db'}"),
             data=data,
-            cache_url=_cache_url(given),
-            cache_enabled=_switch(given, "CACHE_ENABLED", default=True),
+            cache={"url": DEFAULT_CACHE, **_cache(given)},
             host=given.get("HOST", "127.0.0.1"),
             port=_number(given, "PORT", DEFAULT_PORT),
             admin_token=given.get("CACHE_ADMIN_TOKEN"),
         )
 
 
-def _cache_url(given: Mapping[str, str]) -> str:
-    if "REDIS_URL" in given:
-        return given["REDIS_URL"]
-    if "REDIS_HOST" not in given:
-        return DEFAULT_CACHE
-    password = given.get("REDIS_PASSWORD")
-    secret = f":{quote(password, safe='')}@" if password else ""
-    return f"redis://{secret}{given['REDIS_HOST']}:{_number(given, 'REDIS_PORT', 6379)}/0"
+def _masked(name: str, value: Any) -> Any:
+    if name == "url":
+        return masked_url(value)
+    return "***" if name == "secrets" else value
+
+
+def _cache(given: Mapping[str, str]) -> dict[str, Any]:
+    """REDIS_URL or REDIS_HOST …, CACHE_ENABLED …, as keepwarm reads them."""
+    try:
+        return read_environment(given)
+    except ConfigurationError as error:
+        raise SettingsError(f"{error}.") from error
 
 
 def _number(given: Mapping[str, str], name: str, default: int) -> int:
@@ -100,12 +104,3 @@ def _number(given: Mapping[str, str], name: str, default: int) -> int:
     if not text.isascii() or not text.isdigit():
         raise SettingsError(f"{name} must be a whole number, not {text!r}.")
     return int(text)
-
-
-def _switch(given: Mapping[str, str], name: str, *, default: bool) -> bool:
-    text = given.get(name, "yes" if default else "no").strip().lower()
-    if text in ("1", "true", "yes", "on"):
-        return True
-    if text in ("0", "false", "no", "off"):
-        return False
-    raise SettingsError(f"{name} must be one of true, false, yes, no, on, off, 1, 0; not {text!r}.")

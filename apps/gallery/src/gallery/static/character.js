@@ -48,8 +48,8 @@ function removeButton(found) {
 
 function imageSheet(found) {
   sheet(`An image of ${found.name}`, [
-    h("label", {}, "WebP, PNG, JPEG or AVIF, up to 6 MiB",
-      h("input", { type: "file", name: "file", accept: "image/webp,image/png,image/jpeg,image/avif", required: true })),
+    h("label", {}, "JPEG, PNG or WebP, up to 10 MiB",
+      h("input", { type: "file", name: "file", accept: "image/webp,image/png,image/jpeg", required: true })),
   ], {
     verb: "Upload",
     send: async (form) => {
@@ -63,7 +63,7 @@ function imageCard(found, image) {
   const mine = session.user && (session.user.id === image.owner_id || session.user.role === "admin");
   return h("li", { class: "card" },
     h("a", { href: image.url_640, target: "_blank", rel: "noopener" },
-      h("span", { class: "frame" }, picture({ kind: image.kind, id: image.id, hash: image.digest, alt: image.prompt ?? `Image of ${found.name}`, sizes: "9rem" }))),
+      h("span", { class: "frame" }, picture({ kind: "image", id: image.id, hash: image.digest, alt: image.prompt ?? `Image of ${found.name}`, sizes: "9rem" }))),
     h("p", {}, h("span", { class: "by" }, `by ${image.owner}`),
       mine && h("button", {
         class: "quiet", "aria-label": "Remove this image",

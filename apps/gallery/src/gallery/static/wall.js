@@ -22,7 +22,7 @@ export function cards(items, { sizes, eager = 0 }) {
     h("li", { class: "card" }, h("a", { href: `/characters/${card.id}`, "data-link": true },
       h("span", { class: "frame" }, picture({ kind: "portrait", id: card.id, hash: card.picture, alt: "", sizes, eager: at < eager })),
       h("h2", {}, card.name),
-      h("p", {}, h("span", { class: "by" }, card.creator), h("span", { class: "likes" }, count(card.likes)))))));
+      h("p", {}, h("span", { class: "by" }, card.creator), h("span", { class: "likes" }, count(card.like_count)))))));
 }
 
 export async function wall(query, signal) {

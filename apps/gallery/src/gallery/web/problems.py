@@ -9,6 +9,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from gallery.data.errors import NameTaken, NotFound, Unusable, VersionConflict
+from gallery.pictures.render import RenderBusy
+
 
 class FieldProblem(msgspec.Struct, frozen=True):
     """One input that was refused."""
@@ -81,6 +84,37 @@ def install_problems(app: FastAPI) -> None:
     @app.exception_handler(Problem)
     async def problem(_: Request, error: Problem) -> Response:
         return answer_of(error.status, error.detail, error.headers)
+
+    @app.exception_handler(RenderBusy)
+    async def busy(_: Request, error: RenderBusy) -> Response:
+        detail = ProblemDetail("busy", f"Too much to paint at once: {error}.", "Try again shortly.")
+        return answer_of(503, detail, {"Retry-After": "1"})
+
+    @app.exception_handler(NotFound)
+    async def missing(_: Request, error: NotFound) -> Response:
+        return answer_of(404, ProblemDetail("not_found", f"There is {error}."))
+
+    @app.exception_handler(VersionConflict)
+    async def conflict(_: Request, error: VersionConflict) -> Response:
+        return answer_of(
+            409,
+            ProblemDetail(
+                "version_conflict",
+                f"Somebody changed it meanwhile: it is at version {error.current} now.",
+                "Read it again, apply your change to that, and send its version.",
+            ),
+        )
+
+    @app.exception_handler(NameTaken)
+    async def taken(_: Request, error: NameTaken) -> Response:
+        detail = ProblemDetail("name_taken", f"Sorry: {error}.", "Choose another name.")
+        return answer_of(409, detail)
+
+    @app.exception_handler(Unusable)
+    async def unusable(_: Request, error: Unusable) -> Response:
+        refused = (FieldProblem(error.field, str(error)),)
+        hint = "Correct the fields listed and send the request again."
+        return answer_of(422, ProblemDetail("invalid", f"Not usable: {error}.", hint, refused))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:

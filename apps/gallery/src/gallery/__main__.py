@@ -1,0 +1,155 @@
+"""`python -m gallery`: seed once, then serve; what `make run` calls."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import secrets
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from gallery.app import create_app
+from gallery.data import seeding
+from gallery.data.database import Database
+from gallery.origin import rounded, utc_now
+from gallery.settings import Settings, SettingsError, masked_url
+
+EXIT_USAGE = 2
+console = Console(highlight=False)
+
+
+def main() -> int:
+    """Exit code: 0 after serving, 2 when a setting or the port cannot be used."""
+    try:
+        settings = Settings.from_env()
+    except SettingsError as error:
+        return _refuse(str(error))
+    try:
+        listener = _listen(settings.host, settings.port)
+    except OSError as error:
+        return _refuse(_why_not(error, settings))
+    with listener:
+        logging.basicConfig(
+            level=logging.INFO,
+            format="%(message)s",
+            handlers=[RichHandler(console=console, show_path=False, rich_tracebacks=False)],
+        )
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        asyncio.run(_seed(settings))
+        app = create_app(settings)
+        _tell(settings, listener.getsockname()[1])
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
+        )
+        server.run(sockets=[listener])
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port first: before seconds of seeding, and with no gap for others to take it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _why_not(error: OSError, settings: Settings) -> str:
+    where = f"{settings.host}:{settings.port}"
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {settings.port} is taken: something else serves on {where}.\n"
+            f"Stop it, or choose another port: PORT={settings.port % 65535 + 1} make run"
+        )
+    if error.errno == errno.EACCES:
+        return f"This user may not serve on {where}. Choose a port above 1023: PORT=8000 make run"
+    return f"Cannot serve on {where}: {error.strerror}."
+
+
+async def _seed(settings: Settings) -> None:
+    """Migrate, and fill an empty database once, with a progress bar."""
+    database = Database(settings.database_url)
+    columns = (
+        TextColumn("  {task.description:<42}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    try:
+        await database.migrate()
+        with Progress(*columns, console=console, transient=True) as progress:
+            shown = progress.add_task("Looking at the database", total=1.0)
+
+            def told(stage: str, done: float) -> None:
+                progress.update(shown, description=stage, completed=done)
+
+            report = await seeding.seed(
+                database,
+                reference=rounded(utc_now()),
+                admin_password=_admin_password(settings),
+                progress=told,
+            )
+    finally:
+        await database.dispose()
+    if report.seeded:
+        console.print(f"  Seeded in {report.took_s:.0f} s; the next start is quick.")
+
+
+def _admin_password(settings: Settings) -> str:
+    """Drawn once and kept where only this user can read it."""
+    path = _password_file(settings)
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        password = secrets.token_urlsafe(12)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(password + "\n")
+        return password
+
+
+def _password_file(settings: Settings) -> Path:
+    return settings.data / "admin-password"
+
+
+def _tell(settings: Settings, port: int) -> None:
+    address = f"http://{settings.host}:{port}"
+    lines = (
+        ("Gallery", address),
+        ("API", f"{address}/docs"),
+        ("Cache health", f"{address}/api/cache/health"),
+        ("Cache metrics", f"{address}/api/cache/metrics"),
+        ("Sign in", f"u0 … u1999, password {seeding.DEMO_PASSWORD}"),
+        ("Administrator", f"admin, password in {_password_file(settings)}"),
+        ("Database", masked_url(settings.database_url)),
+        (
+            "Cache",
+            masked_url(settings.cache["url"]) if settings.cache.get("enabled", True) else "off",
+        ),
+    )
+    console.print()
+    for label, value in lines:
+        console.print(f"  {label:<14} {value}", soft_wrap=True)
+    console.print("  Ctrl-C ends it.\n")
+
+
+def _refuse(message: str) -> int:
+    print(message, file=sys.stderr)
+    return EXIT_USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,227 @@
+"""Characters: lists, featured ones, details, and what may be done with them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gallery.data import queries, writes
+from gallery.data.text import MAX_QUERY
+from gallery.data.values import PERSONAL_MODES, CharacterDetail, Filters, Mode, UserInfo
+from gallery.web.answers import answer, answers
+from gallery.web.context import (
+    CharacterId,
+    MaybeUser,
+    Parts,
+    Reach,
+    SignedIn,
+    may_change,
+    whoever_asks,
+)
+from gallery.web.forms import LARGEST_PAGE, LAST_PAGE, CharacterForm, CharacterPatch
+from gallery.web.problems import forbidden, not_found
+from gallery.web.views import (
+    CardsView,
+    CharacterView,
+    FacetsView,
+    FeaturedView,
+    LikeView,
+    PageView,
+    card_views,
+    character_view,
+    page_view,
+)
+
+router = APIRouter(prefix="/api", tags=["characters"])
+
+Word = Annotated[str | None, Query(max_length=MAX_QUERY)]
+
+
+def narrowed(
+    species: Word = None,
+    tag: Word = None,
+    creator: Word = None,
+    q: Annotated[
+        str | None,
+        Query(max_length=MAX_QUERY, description="Words that must all occur, in any case or form."),
+    ] = None,
+) -> Filters:
+    """The filters of a list in canonical form, so that equal questions share an entry."""
+    return Filters(species=species, tag=tag, creator=creator, q=q)
+
+
+async def existing(parts: Parts, character_id: int) -> CharacterDetail:
+    """The character as cached. Raises Problem 404."""
+    found = await parts.reads.character(character_id)
+    if found is None:
+        raise not_found(f"character {character_id}")
+    return found
+
+
+@router.get("/characters", responses=answers(PageView, 503, 504), summary="A page of a list")
+async def list_characters(
+    request: Request,
+    parts: Reach,
+    filters: Annotated[Filters, Depends(narrowed)],
+    mode: Mode = Mode.ALL,
+    page: Annotated[int, Query(ge=0, le=LAST_PAGE, description="Counted from 0.")] = 0,
+    page_size: Annotated[
+        int, Query(ge=1, description=f"At most {LARGEST_PAGE}; more is taken for that.")
+    ] = 24,
+) -> Response:
+    """`featured` and `discover` depend on who asks; the other modes are the same for all."""
+    size = min(page_size, LARGEST_PAGE)
+    user = await whoever_asks(request, parts) if mode in PERSONAL_MODES else None
+    found = await parts.reads.listing(mode, page, size, filters, user.id if user else None)
+    return answer(await page_view(mode, page, size, found, parts.reads, parts.studio))
+
+
+@router.get("/featured", responses=answers(FeaturedView, 503, 504), summary="Featured characters")
+async def featured(parts: Reach, user: MaybeUser) -> Response:
+    """Global scores weighted by the reader's tastes; for strangers the global ones."""
+    found = await parts.reads.featured(user.id if user else None)
+    items = await card_views(found.ids, parts.reads, parts.studio)
+    return answer(FeaturedView(user is not None, found.as_of, items))
+
+
+@router.get("/facets", responses=answers(FacetsView), summary="What lists can be narrowed to")
+async def facets(parts: Reach) -> Response:
+    found = await parts.reads.facets()
+    return answer(FacetsView(found.species, found.tags))
+
+
+@router.post(
+    "/characters",
+    status_code=201,
+    responses=answers(CharacterView, 401, 403, status=201, says="Created."),
+    summary="Create a character",
+)
+async def create(form: CharacterForm, parts: Reach, user: SignedIn) -> Response:
+    async with parts.database.transaction() as session:
+        changed = await writes.create_character(
+            session,
+            creator_id=user.id,
+            name=form.name,
+            description=form.description,
+            attributes=form.attributes,
+            tags=form.tags,
+            now=parts.clock(),
+        )
+    headers = await parts.ended.character_created(changed)
+    made = await existing(parts, changed.character_ids[0])
+    headers["Location"] = f"/api/characters/{made.id}"
+    return answer(character_view(made, parts.studio, liked=False, can_edit=True), 201, headers)
+
+
+@router.get(
+    "/characters/{character_id}", responses=answers(CharacterView, 404), summary="One character"
+)
+async def detail(character_id: CharacterId, parts: Reach, user: MaybeUser) -> Response:
+    found = await existing(parts, character_id)
+    liked = await parts.reads.likes(user.id, character_id) if user else None
+    can_edit = user is not None and may_change(user, found.creator_id)
+    return answer(character_view(found, parts.studio, liked=liked, can_edit=can_edit))
+
+
+@router.patch(
+    "/characters/{character_id}",
+    responses=answers(CharacterView, 401, 403, 404, 409),
+    summary="Change a character",
+)
+async def change(
+    character_id: CharacterId, form: CharacterPatch, parts: Reach, user: SignedIn
+) -> Response:
+    """By its creator or an admin. Answers 409 if somebody else changed it since it was read."""
+    async with parts.database.transaction() as session:
+        await _require_owner(session, character_id, user)
+        changed = await writes.update_character(
+            session,
+            character_id,
+            expected_version=form.version,
+            name=form.name,
+            description=form.description,
+            attributes=form.attributes,
+            tags=form.tags,
+            now=parts.clock(),
+        )
+    headers = await parts.ended.character_edited(changed)
+    now = await existing(parts, character_id)
+    liked = await parts.reads.likes(user.id, character_id)
+    return answer(character_view(now, parts.studio, liked=liked, can_edit=True), headers=headers)
+
+
+@router.delete(
+    "/characters/{character_id}",
+    status_code=204,
+    responses={**answers(CharacterView, 401, 403, 404), 204: {"description": "Gone."}},
+    summary="Remove a character",
+)
+async def remove(character_id: CharacterId, parts: Reach, user: SignedIn) -> Response:
+    """By its creator or an admin; its images and likes go with it."""
+    async with parts.database.transaction() as session:
+        await _require_owner(session, character_id, user)
+        changed = await writes.delete_character(session, character_id)
+    return Response(status_code=204, headers=await parts.ended.character_deleted(changed))
+
+
+async def _require_owner(session: AsyncSession, character_id: int, user: UserInfo) -> None:
+    """Ask the database, in the write's own transaction: a cached owner would not do.
+
+    Raises Problem 404 or 403.
+    """
+    found = await queries.detail(session, character_id)
+    if found is None:
+        raise not_found(f"character {character_id}")
+    if not may_change(user, found.creator_id):
+        raise forbidden(f"Only {found.creator} or an admin may change this character.")
+
+
+@router.get(
+    "/characters/{character_id}/similar",
+    responses=answers(CardsView, 404, 503, 504),
+    summary="Similar characters",
+)
+async def similar(character_id: CharacterId, parts: Reach) -> Response:
+    await existing(parts, character_id)
+    ids = await parts.reads.similar(character_id)
+    return answer(CardsView(await card_views(ids, parts.reads, parts.studio)))
+
+
+@router.post(
+    "/characters/{character_id}/like",
+    responses=answers(LikeView, 401, 403, 404),
+    summary="Like a character",
+)
+async def like(character_id: CharacterId, parts: Reach, user: SignedIn) -> Response:
+    """Liking twice is liking once."""
+    async with parts.database.transaction() as session:
+        await writes.like(session, character_id, user_id=user.id, now=parts.clock())
+    return answer(LikeView(True), headers=await parts.ended.like_changed(user.id, character_id))
+
+
+@router.delete(
+    "/characters/{character_id}/like",
+    responses=answers(LikeView, 401, 403, 404),
+    summary="Take a like back",
+)
+async def unlike(character_id: CharacterId, parts: Reach, user: SignedIn) -> Response:
+    async with parts.database.transaction() as session:
+        await writes.unlike(session, character_id, user_id=user.id)
+    return answer(LikeView(False), headers=await parts.ended.like_changed(user.id, character_id))
+
+
+@router.post(
+    "/characters/{character_id}/view",
+    status_code=204,
+    responses={**answers(CardsView, 403, 404), 204: {"description": "Counted."}},
+    summary="Count a view",
+)
+async def view(character_id: CharacterId, parts: Reach, user: MaybeUser) -> Response:
+    """Ends no cached copy: counts and rankings follow when those age out."""
+    async with parts.database.transaction() as session:
+        await writes.view(
+            session, character_id, user_id=user.id if user else None, now=parts.clock()
+        )
+    return Response(status_code=204, headers={"Cache-Invalidation": "not-needed"})
