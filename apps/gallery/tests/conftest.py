@@ -1,6 +1,34 @@
 """Fixtures every test may use."""
 
+import sys
+from pathlib import Path
+
 import pytest
+
+# Tests import `databases` and each other's helpers by name.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from databases import (  # noqa: E402
+    blank_database_url,
+    database,
+    database_server,
+    database_url,
+    empty_database,
+    empty_database_url,
+    postgres_server,
+    sqlite_server,
+)
+
+__all__ = [
+    "blank_database_url",
+    "database",
+    "database_server",
+    "database_url",
+    "empty_database",
+    "empty_database_url",
+    "postgres_server",
+    "sqlite_server",
+]
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from gallery.data.values import Card, CharacterDetail
 
 
 async def cards(session: AsyncSession, ids: Sequence[int]) -> dict[int, Card]:
-    """The cards of those `ids` that exist. Two queries, however many ids."""
+    """The cards of those `ids` that exist, in that order. Two queries, however many ids."""
     if not ids:
         return {}
     c = m.Character
@@ -20,15 +20,16 @@ async def cards(session: AsyncSession, ids: Sequence[int]) -> dict[int, Card]:
         c.id, c.name, c.description, c.attributes, c.seed, c.version,
         c.like_count, c.view_count, c.created_at, m.User.username,
     ).join(m.User, m.User.id == c.creator_id).where(c.id.in_(ids))  # fmt: skip
-    rows = (await session.execute(statement)).all()
-    tags = await tags_of(session, [row.id for row in rows])
+    found = {row.id: row for row in (await session.execute(statement)).all()}
+    rows = [found[id] for id in dict.fromkeys(ids) if id in found]
+    tags = await tags_of(session, list(found))
     return {
         row.id: Card(
             id=row.id,
             name=row.name,
             creator=row.username,
             blurb=first_sentence(row.description),
-            attributes=row.attributes,
+            attributes=dict(sorted(row.attributes.items())),
             tags=tags.get(row.id, []),
             seed=row.seed,
             version=row.version,
@@ -58,7 +59,7 @@ async def detail(session: AsyncSession, character_id: int) -> CharacterDetail | 
         creator=username,
         name=character.name,
         description=character.description,
-        attributes=dict(character.attributes),
+        attributes=dict(sorted(character.attributes.items())),
         tags=tags.get(character_id, []),
         seed=character.seed,
         version=character.version,

@@ -102,8 +102,9 @@ class Database:
         # Cancelled disposal would leave SQLite's connection threads running.
         await asyncio.shield(self.engine.dispose())
 
-    def _count(self, *_: object) -> None:
-        self.queries += 1
+    def _count(self, _c: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith("BEGIN"):  # SQLite's is sent by us, not a query
+            self.queries += 1
 
 
 def alembic_config(connection: Connection) -> Config:

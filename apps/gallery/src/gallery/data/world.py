@@ -230,5 +230,5 @@ def _cumulated(weights: Floats) -> Floats:
 
 def _draw(dice: Floats, bounds: Floats) -> Ints:
     """Positions, each as likely as its share of the cumulated weights."""
-    drawn = np.searchsorted(bounds, dice * bounds[-1], side="right")
+    drawn: Ints = np.searchsorted(bounds, dice * bounds[-1], side="right")
     return np.minimum(drawn, len(bounds) - 1)
