@@ -182,18 +182,19 @@ def test_changed_pins_or_projects_are_installed_into_the_same_venv(
 
 
 def test_an_interrupted_setup_is_done_again(checkout: Checkout) -> None:
+    """Also when the old pins are back: the .venv holds some of the new ones by then."""
     checkout.python("python3")
     checkout.setup()
-    with (checkout.root / "requirements/dev.txt").open("a") as file:
-        file.write("# changed\n")
-    for name in ("uv", "python"):  # the machine goes down while packages are installed
-        program = checkout.root / ".venv/bin" / name
-        text = program.read_text()
-        program.write_text(f'{text}case "$*" in *dev.txt*) exit 1;; esac\n')
+    pins = checkout.root / "requirements/dev.txt"
+    old = pins.read_text()
+    pins.write_text(f"{old}# changed\n")
+    programs = [checkout.root / ".venv/bin" / name for name in ("uv", "python")]
+    for program in programs:  # the machine goes down while packages are installed
+        program.write_text(f'{program.read_text()}case "$*" in *dev.txt*) exit 1;; esac\n')
     assert checkout.setup().returncode != 0
-    for name in ("uv", "python"):
-        program = checkout.root / ".venv/bin" / name
+    for program in programs:
         program.write_text(program.read_text().replace("exit 1;; esac\n", "exit 0;; esac\n"))
+    pins.write_text(old)
 
     assert checkout.setup().returncode == 0
 
@@ -218,6 +219,7 @@ def test_a_moved_checkout_gets_a_new_venv(checkout: Checkout) -> None:
     checkout.root.rename(moved)
     checkout.root = moved
     checkout.python("python3")
+    (moved / "calls").unlink()
 
     assert checkout.setup().returncode == 0
 

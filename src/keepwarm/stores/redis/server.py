@@ -19,7 +19,6 @@ How to think of it:
 
 import asyncio
 import atexit
-import contextlib
 import os
 import secrets
 import shutil
@@ -39,7 +38,6 @@ from keepwarm.stores.redis.homes import claim, runtime_directory
 __all__ = ["EmbeddedServer", "NoServer", "free_port"]
 
 READY_TIMEOUT_S = 10.0  # an empty server is ready in 10-30 ms; a loaded CI machine took 2 s
-STOP_TIMEOUT_S = 5.0  # nothing is saved at the end, so a server that lingers is stuck
 SOCKET_PATH_MAX = 100  # sun_path has 104 bytes on macOS, 108 on Linux, one of them NUL
 PORT_TRIES = 5  # a free port may be taken between choosing it and the server's bind
 
@@ -147,14 +145,7 @@ class EmbeddedServer:
         """End the server and remove its directory; does nothing in a forked child."""
         if self._owner not in (0, os.getpid()):
             return
-        if self._process is not None and self._process.poll() is None:
-            self.thaw()  # a stopped process gets no SIGTERM
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        self._reap()
+        self.kill()  # it has nothing to save, and a frozen one would not hear SIGTERM
         if self._home is not None:
             shutil.rmtree(self._home, ignore_errors=True)
             self._home = None
@@ -164,7 +155,7 @@ class EmbeddedServer:
         atexit.unregister(self.stop)
 
     def kill(self) -> None:
-        """kill -9: no goodbye to clients, a stale socket stays behind."""
+        """kill -9: no goodbye to clients, a stale socket stays behind for the next start."""
         if self._process is not None:
             self._process.kill()
         self._reap()
@@ -223,8 +214,6 @@ class EmbeddedServer:
             if self._tcp and not chosen:
                 self.port = free_port()
             self._write_configuration()
-            with contextlib.suppress(FileNotFoundError):
-                self.socket_path.unlink()
             self._spawn(binary)
             problem = self._wait_until_ready()
             if problem is None:
