@@ -1,5 +1,7 @@
 """keepwarm: a cache for Python web apps in which nothing is stale after invalidate() returns."""
 
+from typing import TYPE_CHECKING
+
 from keepwarm.core.globs import escape
 from keepwarm.core.outcome import Outcome, Reason, Tier
 from keepwarm.core.policy import Policy
@@ -21,6 +23,9 @@ from keepwarm.observe.counters import Stats
 from keepwarm.observe.health import Health
 from keepwarm.setup import Bounded, Cache, read_environment
 
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
 __all__ = [
     "Ack",
     "BlockingCache",
@@ -41,8 +46,19 @@ __all__ = [
     "Reason",
     "Stats",
     "Tier",
+    "admin",
     "collect",
     "escape",
     "fill",
     "read_environment",
 ]
+
+
+def admin(cache: Cache, token: str | None = None) -> "Starlette":
+    """An ASGI app for operators: health, metrics and invalidation. Needs keepwarm[http].
+
+    See `keepwarm.dashboard.api.admin`.
+    """
+    from keepwarm.dashboard.api import admin as make
+
+    return make(cache, token)

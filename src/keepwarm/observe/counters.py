@@ -49,7 +49,8 @@ class Stats:
     """Counts since start-up.
 
     `operations` are reads, writes, deletes and invalidations; `hit_rate` is whole per
-    cent of hits among reads, 0 before the first. `breaker` is closed or open.
+    cent of hits among reads, 0 before the first. `breaker` is closed or open. `foreign`
+    are stored bytes that were not ours, whole and in their place: each was a miss.
     """
 
     hits: int
@@ -64,6 +65,7 @@ class Stats:
     unacknowledged: int
     overloaded: int
     pending_invalidations: int
+    foreign: int
     breaker: str
     tiers: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
@@ -71,6 +73,11 @@ class Stats:
     near_bytes: int = 0
     near_limit_bytes: int = 0
     near_entries: int = 0
+
+
+def whole_per_cent(part: int, whole: int) -> int:
+    """`part` of `whole` in whole per cent; 0 of nothing is 0."""
+    return round(100 * part / whole) if whole else 0
 
 
 class Counters:
@@ -97,6 +104,11 @@ class Counters:
                 row[1] += outcome.stale
             self._reasons[outcome.reason] += 1
 
+    def bypassed(self, outcome: Outcome) -> None:
+        """A call that did not use the cache: counted by its reason, in no rate."""
+        with self._lock:
+            self._reasons[outcome.reason] += 1
+
     def counted(self, what: str, by: int = 1) -> None:
         with self._lock:
             self._events[what] += by
@@ -119,7 +131,7 @@ class Counters:
             misses=n["misses"],
             operations=reads + n["writes"] + n["deletes"] + n["invalidations"],
             errors=n["errors"],
-            hit_rate=round(100 * n["hits"] / reads) if reads else 0,
+            hit_rate=whole_per_cent(n["hits"], reads),
             is_enabled=enabled,
             writes=n["writes"],
             deletes=n["deletes"],
@@ -127,6 +139,7 @@ class Counters:
             unacknowledged=n["unacknowledged"],
             overloaded=n["overloaded"],
             pending_invalidations=guard.pending,
+            foreign=n["foreign"],
             breaker="open" if guard.is_open else "closed",
             tiers=tiers,
             reasons=reasons,
