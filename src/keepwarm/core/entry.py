@@ -101,6 +101,8 @@ class Seen:
     position: int | None
     stamps: dict[str, Stamp | None]
     entries: tuple[Stored | None, ...] = ()
+    foreign: int = 0
+    """How many of the entries were there but not ours, whole and in their place."""
     debt: Debt = field(default=NO_DEBT)
 
 

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     IN_DEBT = "invalidation-pending"
     DISABLED = "disabled"
     CONDITION = "when"
+    NO_TENANT = "key-part-missing"
     SKIPPED = "skipped"
     RACED = "raced-an-invalidation"
     TOO_LARGE = "too-large"

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 SLOTS = 65_536  # decisions/0002-stamps.md: bounded at about 7 MB, however many tags there are
+_MAX_DIGITS = 19
 _MAX_NAME = 96  # longer tags share a slot: a stamp's key in the store stays small
 
 Carried = tuple[str, str, str]
@@ -52,7 +53,7 @@ def parse_stamp(raw: str | None) -> Stamp | None:
     if raw is None:
         return None
     parts = raw.split(" ")
-    if len(parts) != 5 or not parts[2].isdigit() or not parts[3].isdigit():
+    if len(parts) != 5 or not _is_number(parts[2]) or not _is_number(parts[3]):
         return None
     return Stamp(parts[0], parts[1], int(parts[2]), int(parts[3]), parts[4])
 
@@ -77,7 +78,7 @@ def parse_epoch(raw: str | None) -> Epoch | None:
     if raw is None:
         return None
     parts = raw.split(" ")
-    if len(parts) != 3 or not parts[1].isdigit():
+    if len(parts) != 3 or not _is_number(parts[1]):
         return None
     return Epoch(parts[0], int(parts[1]), "" if parts[2] == "-" else parts[2])
 
@@ -87,7 +88,12 @@ def parse_position(raw: str | None, epoch: Epoch | None) -> int | None:
     if raw is None or epoch is None:
         return None
     incarnation, _, n = raw.partition(" ")
-    return int(n) if incarnation == epoch.nonce and n.isdigit() else None
+    return int(n) if incarnation == epoch.nonce and _is_number(n) else None
+
+
+def _is_number(text: str) -> bool:
+    """Whether `text` is a position; more digits than any has would make `int` raise."""
+    return text.isdigit() and len(text) <= _MAX_DIGITS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Templates of keys and tags, checked against their function when they are declared.
 
 `characters:list:{mode}:{page}:{user_id?}` names arguments; the last part is left out,
-with its colon, where user_id is None. A key must name every argument, or the function
+with its colon, where user_id is None. A part written `{tenant!}` must be there: a call
+without it has no key and is not cached. A key must name every argument, or the function
 must say that the answer does not depend on it: a key that forgets an input serves the
 wrong page.
 
@@ -26,11 +27,14 @@ from keepwarm.core.parts import encode_part, tag_part
 from keepwarm.errors import KeyArgumentError, KeyTemplateError
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_NAME = re.compile(r"([^\W\d]\w*)(\?)?")
+_NAME = re.compile(r"([^\W\d]\w*)([?!])?")
 # Text that could not come out of encode_part as it stands, or would not be what it seems.
 _BAD_LITERAL = re.compile(r"[^!-~]|[{}%~*?\[\]\\]")
 # What encode_part never writes: between two placeholders, one of these must stand.
 _SEPARATOR = re.compile(r"[:/|;#@!$&<>^]")
+
+
+_MISSING: tuple[object, ...] = (None, "", b"")
 
 
 class _Role(Enum):
@@ -43,6 +47,7 @@ class _Part:
     before: str
     name: str
     is_optional: bool
+    is_required: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ class Template:
     what: str
     fields: tuple[str, ...]
     """The arguments it names, in order."""
+    required: tuple[str, ...]
+    """Those without which there is no key, written `{name!}`."""
     _parts: tuple[_Part, ...] = field(repr=False)
     _tail: str = field(repr=False)
     _vanishing: int = field(repr=False)  # how many parts at the end may be left out
@@ -126,6 +133,7 @@ class Template:
             text=template,
             what=what,
             fields=tuple(dict.fromkeys(p.name for p in parts)),
+            required=tuple(dict.fromkeys(p.name for p in parts if p.is_required)),
             _parts=parts,
             _tail=tail,
             _vanishing=_count_vanishing(parts, tail),
@@ -135,8 +143,11 @@ class Template:
     def render(self, arguments: Mapping[str, object]) -> str:
         """The key or tag for `arguments` (every parameter by name, defaults applied).
 
-        Raises KeyArgumentError, naming the argument, for a value without a stable form.
+        Raises KeyArgumentError, naming the argument, for a value without a stable form and
+        for a required one that is missing.
         """
+        if self.required and (name := self.missing(arguments)) is not None:
+            raise KeyArgumentError(f"{self.what}: argument {name!r} is missing, so there is no key")
         parts = self._parts
         end = len(parts)
         for _ in range(self._vanishing):
@@ -152,6 +163,10 @@ class Template:
         if end < len(parts):
             return text + parts[end].before.removesuffix(":")
         return text + self._tail
+
+    def missing(self, arguments: Mapping[str, object]) -> str | None:
+        """The first required argument that is None or empty text, or None."""
+        return next((name for name in self.required if arguments[name] in _MISSING), None)
 
     def pattern(self) -> Glob:
         """The glob that every key of this template matches."""
@@ -178,9 +193,10 @@ def _split(template: str, where: str) -> tuple[tuple[_Part, ...], str]:
         if found is None:
             raise KeyTemplateError(
                 f"{where}: {{{inner}}} is not a placeholder; write {{name}}, or {{name?}} for a "
-                "last part that may be None (no attributes, conversions or formats)"
+                "last part that may be None, {name!} for one that must not be (no attributes, "
+                "conversions or formats)"
             )
-        parts.append(_Part(before, found[1], found[2] is not None))
+        parts.append(_Part(before, found[1], found[2] == "?", found[2] == "!"))
     return tuple(parts), literals[-1]
 
 

@@ -135,6 +135,8 @@ class Answers:
         """The reply to `step` as the store gave it, and what this process knows beside."""
         self._parts.guard.succeeded()
         self.counted(step)
+        if isinstance(reply, Seen) and reply.foreign:
+            self._parts.observer.counted("foreign", reply.foreign)
         debt = self._parts.guard.debt
         if debt and isinstance(reply, Seen):
             return replace(reply, debt=debt)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from keepwarm.core.entry import Debt
+from keepwarm.core.outcome import Outcome
 from keepwarm.core.policy import Duration, Policy
 from keepwarm.core.steps import Describe, Facts, Ping, ask
 from keepwarm.engine.answers import Parts
@@ -218,6 +219,11 @@ class BaseCache(Decorators):
         result = await self._running().run(plan.recipe, plan.call)
         return _finish(plan, result, self._wiring.counters)
 
+    def passed(self, outcome: Outcome) -> None:
+        """Count and tell of a call that went past the cache."""
+        self._wiring.counters.bypassed(outcome)
+        report(outcome)
+
     # By hand.
 
     async def get(self, key: str, default: Any = None, *, type: Any = None) -> Any:
@@ -397,6 +403,10 @@ class BlockingCache(Decorators):
         """Run a plan, and tell who listens how it went."""
         result = self._running().run(plan.recipe, plan.call)
         return _finish(plan, result, self._wiring.counters)
+
+    def passed(self, outcome: Outcome) -> None:
+        """As Cache.passed."""
+        self._owner.passed(outcome)
 
     def get(self, key: str, default: Any = None, *, type: Any = None) -> Any:
         """As Cache.get."""

@@ -7,7 +7,6 @@ from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
 
 from keepwarm.core.outcome import Outcome, Reason
 from keepwarm.engine.call import Plan
-from keepwarm.engine.context import report
 from keepwarm.engine.plans import Ack
 from keepwarm.engine.spec import Spec
 
@@ -24,6 +23,8 @@ class AsyncRunner(Protocol):
 
     async def do(self, plan: Plan[T]) -> T: ...
 
+    def passed(self, outcome: Outcome) -> None: ...
+
 
 class BlockingRunner(Protocol):
     """What a handle needs of the blocking cache."""
@@ -32,6 +33,8 @@ class BlockingRunner(Protocol):
     def enabled(self) -> bool: ...
 
     def do(self, plan: Plan[T]) -> T: ...
+
+    def passed(self, outcome: Outcome) -> None: ...
 
 
 class _Handle:
@@ -86,10 +89,12 @@ class _Handle:
             return Reason.DISABLED
         if not self._spec.is_on(self._before + args, kwargs):
             return Reason.CONDITION
+        if self._spec.lacks_part(self._before + args, kwargs):
+            return Reason.NO_TENANT
         return None
 
-    def _passed(self, reason: Reason) -> None:
-        report(Outcome(self._spec.policy_name, None, False, reason))
+    def _bypass(self, reason: Reason) -> Outcome:
+        return Outcome(self._spec.policy_name, None, False, reason)
 
     def __repr__(self) -> str:
         return f"<cached {self._spec.what}>"
@@ -106,7 +111,7 @@ class AsyncCached(_Handle, Generic[P, T]):
         off = self._is_off(self._cache.enabled, args, kwargs)
         if off is not None:
             value = await self.uncached(*args, **kwargs)
-            self._passed(off)
+            self._cache.passed(self._bypass(off))
             return value
         return cast("T", await self._cache.do(self._fetch(args, kwargs)))
 
@@ -151,7 +156,7 @@ class BlockingCached(_Handle, Generic[P, T]):
         off = self._is_off(self._cache.enabled, args, kwargs)
         if off is not None:
             value = self.uncached(*args, **kwargs)
-            self._passed(off)
+            self._cache.passed(self._bypass(off))
             return value
         return cast("T", self._cache.do(self._fetch(args, kwargs)))
 
@@ -196,7 +201,7 @@ class AsyncBatch(_Handle, Generic[P, K, V]):
         off = self._is_off(self._cache.enabled, args, kwargs)
         if off is not None:
             found = await self.uncached(*args, **kwargs)
-            self._passed(off)
+            self._cache.passed(self._bypass(off))
             return found
         items, subjects, call = self._spec.batch(self._before + args, kwargs)
         if not subjects:
@@ -221,7 +226,7 @@ class BlockingBatch(_Handle, Generic[P, K, V]):
         off = self._is_off(self._cache.enabled, args, kwargs)
         if off is not None:
             found = self.uncached(*args, **kwargs)
-            self._passed(off)
+            self._cache.passed(self._bypass(off))
             return found
         items, subjects, call = self._spec.batch(self._before + args, kwargs)
         if not subjects:

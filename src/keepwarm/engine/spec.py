@@ -138,6 +138,11 @@ class Spec:
     def _call(self, origin: Any) -> Call:
         return Call(self.codec, self.plans.policies, origin, self.declared.none, self.what)
 
+    def lacks_part(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+        """Whether an argument that the key requires, `{tenant!}`, is missing: fail closed."""
+        template = self.template
+        return bool(template.required) and template.missing(self.bind(args, kwargs)) is not None
+
     def is_on(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
         """What `when=` says of a call with these arguments."""
         return self.declared.when is None or bool(self.declared.when(*args, **kwargs))

@@ -28,6 +28,7 @@ from keepwarm.core.steps import (
     Step,
     WriteShared,
 )
+from keepwarm.errors import KeyArgumentError
 from keepwarm.stores.envelope import Foreign, Sealing, open_, seal
 from keepwarm.stores.memory import PATTERNS_KEPT, new_nonce
 from keepwarm.stores.redis import scripts
@@ -106,17 +107,17 @@ class Operations:
 
         def read(replies: list[Any]) -> Seen:
             epoch = parse_epoch(_text(replies[0][0]))
+            raw = replies[1] if step.names else []
+            opened = tuple(map(self._open, step.names, raw))
             return Seen(
                 epoch,
                 parse_position(_text(replies[0][1]), epoch),
                 {
-                    name: parse_stamp(_text(raw))
-                    for name, raw in zip(step.stamps, replies[0][2:], strict=True)
+                    name: parse_stamp(_text(stamp))
+                    for name, stamp in zip(step.stamps, replies[0][2:], strict=True)
                 },
-                tuple(
-                    self._open(name, raw)
-                    for name, raw in zip(step.names, replies[1] if step.names else (), strict=True)
-                ),
+                opened,
+                foreign=opened.count(None) - raw.count(None),
             )
 
         entries: tuple[Command, ...] = (("MGET", *step.names),) if step.names else ()
@@ -201,7 +202,7 @@ class Operations:
         try:
             header, payload = open_(raw, name=name, settings=self._sealing)
             return Stored(_decode_terms(header), payload)
-        except (Foreign, msgspec.DecodeError):
+        except (Foreign, msgspec.DecodeError, RecursionError):
             return None
 
 
@@ -240,5 +241,5 @@ def _parse_patterns(raw: str | None) -> Patterns:
                 Pattern(int(n), Glob(bytes.fromhex(glob).decode("utf-8", "surrogatepass")))
             )
         return Patterns(epoch, int(floor), items[-1].position, tuple(items))
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, KeyArgumentError):
         return _NO_PATTERNS
