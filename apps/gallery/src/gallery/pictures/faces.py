@@ -10,9 +10,14 @@ from gallery.pictures.svg import Point, Sheet, at, circle, ellipse
 Mouth = tuple[float, float, float]  # corners up, gap between the lips, lopsidedness
 
 MOUTHS: dict[str, Mouth] = {
-    "serene": (4.5, 0, 0), "smiling": (10, 0, 0), "stern": (0, 0, 0), "sad": (-4, 0, 0),
-    "angry": (-3, 3, 0), "sly": (4.5, 0, 6), "surprised": (-1, 9, 0),
-}  # fmt: skip
+    "serene": (4.5, 0, 0),
+    "smiling": (10, 0, 0),
+    "stern": (0, 0, 0),
+    "sad": (-4, 0, 0),
+    "angry": (-3, 3, 0),
+    "sly": (4.5, 0, 6),
+    "surprised": (-1, 9, 0),
+}
 
 
 def face(sheet: Sheet, palette: Palette, look: Look, body: Anatomy, seed: int) -> None:
@@ -21,9 +26,12 @@ def face(sheet: Sheet, palette: Palette, look: Look, body: Anatomy, seed: int) -
     shine, dull = look.light, -look.light
     outline = body.outline
     skin = sheet.linear(
-        (shine * body.width, -60), (dull * body.width, 70),
-        (0.0, palette.skin_lit), (0.45, palette.skin), (1.0, palette.skin.mix(palette.skin_dark, 0.5)),
-    )  # fmt: skip
+        (shine * body.width, -60),
+        (dull * body.width, 70),
+        (0.0, palette.skin_lit),
+        (0.45, palette.skin),
+        (1.0, palette.skin.mix(palette.skin_dark, 0.5)),
+    )
     sheet.shape(outline, skin)
     with sheet.within(outline):
         _shadow(sheet, palette, body, dull)
@@ -56,13 +64,26 @@ def _shadow(sheet: Sheet, palette: Palette, body: Anatomy, dull: int) -> None:
         f"L{at((dull * 200, body.chin_y + 20), (dull * 200, -body.top - 10))}Z"
     )
     sheet.shape(edge, palette.skin_dark, opacity=0.6)
-    glow = sheet.radial((-dull * w * 0.42, 16), 62, (0.0, palette.skin_lit.mix(palette.key, 0.4), 0.55),
-                        (1.0, palette.skin_lit, 0.0))  # fmt: skip
+    glow = sheet.radial(
+        (-dull * w * 0.42, 16),
+        62,
+        (0.0, palette.skin_lit.mix(palette.key, 0.4), 0.55),
+        (1.0, palette.skin_lit, 0.0),
+    )
     sheet.shape(circle(-dull * w * 0.42, 16, 62), glow)
-    brow = sheet.radial((-dull * w * 0.2, -78), 70, (0.0, palette.skin_lit, 0.5),
-                        (1.0, palette.skin_lit, 0.0), squash=0.6)  # fmt: skip
+    brow = sheet.radial(
+        (-dull * w * 0.2, -78),
+        70,
+        (0.0, palette.skin_lit, 0.5),
+        (1.0, palette.skin_lit, 0.0),
+        squash=0.6,
+    )
     sheet.shape(circle(-dull * w * 0.2, -78, 70), brow)
-    rim = f"M{at((dull * (w + 1), -30))}C{at((dull * (w + 1), 26), (dull * (body.jaw + 8), body.jaw_y - 34), (dull * body.jaw, body.jaw_y + 2))}"  # noqa: E501
+    rim = (
+        f"M{at((dull * (w + 1), -30))}"
+        f"C{at((dull * (w + 1), 26), (dull * (body.jaw + 8), body.jaw_y - 34))} "
+        f"{at((dull * body.jaw, body.jaw_y + 2))}"
+    )
     sheet.shape(rim, stroke=palette.sky[2], width=5, opacity=0.5)
 
 
@@ -72,8 +93,9 @@ def _blush(sheet: Sheet, palette: Palette, look: Look, body: Anatomy) -> None:
         strength = 0.08
     for side in (-1, 1):
         x = side * body.width * 0.56 + body.turn
-        paint = sheet.radial((x, 38), 32, (0.0, palette.blush, strength), (1.0, palette.blush, 0.0),
-                             squash=0.65)  # fmt: skip
+        paint = sheet.radial(
+            (x, 38), 32, (0.0, palette.blush, strength), (1.0, palette.blush, 0.0), squash=0.65
+        )
         sheet.shape(ellipse(x, 38, 32, 21), paint)
     tip = (body.turn * 1.5, body.nose_y - 6)
     paint = sheet.radial(tip, 20, (0.0, palette.blush, strength * 0.7), (1.0, palette.blush, 0.0))
@@ -83,9 +105,14 @@ def _blush(sheet: Sheet, palette: Palette, look: Look, body: Anatomy) -> None:
 def _sockets(sheet: Sheet, palette: Palette, body: Anatomy) -> None:
     for side in (-1, 1):
         x = side * (body.eye_x - 4)
-        paint = sheet.radial((x, -6), 34, (0.0, palette.skin_dark, 0.6),
-                             (0.55, palette.skin_dark, 0.3), (1.0, palette.skin_dark, 0.0),
-                             squash=0.68)  # fmt: skip
+        paint = sheet.radial(
+            (x, -6),
+            34,
+            (0.0, palette.skin_dark, 0.6),
+            (0.55, palette.skin_dark, 0.3),
+            (1.0, palette.skin_dark, 0.0),
+            squash=0.68,
+        )
         sheet.shape(ellipse(x, -6, 34, 23), paint)
 
 
@@ -112,13 +139,23 @@ def _nose(sheet: Sheet, palette: Palette, look: Look, body: Anatomy, dull: int) 
     for side in (-1, 1):
         sheet.shape(ellipse(side * w * 0.46, y + 2.4, w * 0.2, 1.9), palette.ink, opacity=0.55)
     if look.species == "catfolk":
-        sheet.shape(f"M{at((-w * 0.8, y - 6))}Q{at((0, y - 12), (w * 0.8, y - 6))}"
-                    f"Q{at((w * 0.4, y + 6), (0, y + 8))}Q{at((-w * 0.4, y + 6), (-w * 0.8, y - 6))}Z",
-                    palette.lips.mix(palette.ink, 0.35))  # fmt: skip
-    shine = sheet.linear((0, 0), (0, y), (0.0, palette.skin_lit, 0.1), (0.8, palette.skin_lit, 0.95),
-                         (1.0, palette.skin_lit, 0.2))  # fmt: skip
-    sheet.shape(f"M{at((-dull * 2, 2))}Q{at((-dull * 5, y - 22), (-dull * 2, y - 5))}"
-                f"Q{at((dull * 2, y - 22), (-dull * 2, 2))}Z", shine)  # fmt: skip
+        sheet.shape(
+            f"M{at((-w * 0.8, y - 6))}Q{at((0, y - 12), (w * 0.8, y - 6))}"
+            f"Q{at((w * 0.4, y + 6), (0, y + 8))}Q{at((-w * 0.4, y + 6), (-w * 0.8, y - 6))}Z",
+            palette.lips.mix(palette.ink, 0.35),
+        )
+    shine = sheet.linear(
+        (0, 0),
+        (0, y),
+        (0.0, palette.skin_lit, 0.1),
+        (0.8, palette.skin_lit, 0.95),
+        (1.0, palette.skin_lit, 0.2),
+    )
+    sheet.shape(
+        f"M{at((-dull * 2, 2))}Q{at((-dull * 5, y - 22), (-dull * 2, y - 5))}"
+        f"Q{at((dull * 2, y - 22), (-dull * 2, 2))}Z",
+        shine,
+    )
 
 
 def _mouth(sheet: Sheet, palette: Palette, look: Look, body: Anatomy, dice: Dice) -> None:
@@ -166,32 +203,56 @@ def _mouth(sheet: Sheet, palette: Palette, look: Look, body: Anatomy, dice: Dice
         sheet.shape(inside, palette.ink.mix(palette.lips, 0.35))
         if look.mood in ("smiling", "angry"):
             with sheet.within(inside):
-                sheet.shape(f"M{-w:.1f},{y - 14:.1f}h{2 * w:.1f}v{14 + up * 0.4 + gap * 0.62:.1f}"
-                            f"h{-2 * w:.1f}Z", palette.eyewhite)  # fmt: skip
-    sheet.shape(lower, sheet.linear((0, low), (0, floor), (0.0, lip.lit(-0.02)),
-                                    (1.0, lip.mix(palette.skin, 0.35).lit(0.03))))  # fmt: skip
+                sheet.shape(
+                    f"M{-w:.1f},{y - 14:.1f}h{2 * w:.1f}v{14 + up * 0.4 + gap * 0.62:.1f}"
+                    f"h{-2 * w:.1f}Z",
+                    palette.eyewhite,
+                )
+    sheet.shape(
+        lower,
+        sheet.linear(
+            (0, low),
+            (0, floor),
+            (0.0, lip.lit(-0.02)),
+            (1.0, lip.mix(palette.skin, 0.35).lit(0.03)),
+        ),
+    )
     sheet.shape(upper, lip.lit(-0.075).mix(palette.shade, 0.12))
-    sheet.shape(ellipse(side * w * 0.16, low + 6.2 * full, w * 0.22, 1.9 * full), palette.skin_lit,
-                opacity=0.5)  # fmt: skip
+    sheet.shape(
+        ellipse(side * w * 0.16, low + 6.2 * full, w * 0.22, 1.9 * full),
+        palette.skin_lit,
+        opacity=0.5,
+    )
     if not gap:
-        line = (f"M{at(left)}C{at((-w * 0.5, middle + 1.5), (-w * 0.2, middle), (0, middle + 1))}"
-                f"C{at((w * 0.2, middle), (w * 0.5, middle + 1.5), right)}")  # fmt: skip
+        line = (
+            f"M{at(left)}C{at((-w * 0.5, middle + 1.5), (-w * 0.2, middle), (0, middle + 1))}"
+            f"C{at((w * 0.2, middle), (w * 0.5, middle + 1.5), right)}"
+        )
         sheet.shape(line, stroke=palette.ink.mix(palette.lips, 0.3), width=2.3, opacity=0.85)
     for corner, way in ((left, -1), (right, 1)):
         x, cy = corner
-        sheet.shape(f"M{at((x, cy - 2))}q{at((way * 4, 1 - up * 0.3), (way * 4, 5 - up * 0.4))}",
-                    stroke=palette.skin_deep, width=2, opacity=0.5)  # fmt: skip
+        sheet.shape(
+            f"M{at((x, cy - 2))}q{at((way * 4, 1 - up * 0.3), (way * 4, 5 - up * 0.4))}",
+            stroke=palette.skin_deep,
+            width=2,
+            opacity=0.5,
+        )
     if look.species == "orc":
         for way in (-1, 1):
             x = way * w * 0.66
-            sheet.shape(f"M{at((x - 5, low + 4))}Q{at((x - 3 + way * 2, y - 16), (x + way * 4, y - 21))}"
-                        f"Q{at((x + 6 + way, y - 8), (x + 5, low + 4))}Z", palette.eyewhite,
-                        stroke=palette.skin_deep, width=1)  # fmt: skip
+            sheet.shape(
+                f"M{at((x - 5, low + 4))}Q{at((x - 3 + way * 2, y - 16), (x + way * 4, y - 21))}"
+                f"Q{at((x + 6 + way, y - 8), (x + 5, low + 4))}Z",
+                palette.eyewhite,
+                stroke=palette.skin_deep,
+                width=1,
+            )
     if look.species == "undead" or (look.species == "tiefling" and gap):
         for way in (-1, 1):
             x = way * w * 0.42
-            sheet.shape(f"M{at((x - 3, middle))}L{at((x, middle + 8), (x + 3, middle))}Z",
-                        palette.eyewhite)  # fmt: skip
+            sheet.shape(
+                f"M{at((x - 3, middle))}L{at((x, middle + 8), (x + 3, middle))}Z", palette.eyewhite
+            )
 
 
 def _wrinkles(sheet: Sheet, palette: Palette, body: Anatomy) -> None:
@@ -199,10 +260,16 @@ def _wrinkles(sheet: Sheet, palette: Palette, body: Anatomy) -> None:
     for side in (-1, 1):
         x, w = side * body.eye_x, side * body.eye_w
         lines.append(f"M{at((x - w * 0.7, 15))}Q{at((x, 23), (x + w * 0.8, 14))}")
-        lines.append(f"M{at((x + w * 1.25, -3))}l{at((side * 9, -5))}M{at((x + w * 1.25, 2))}"
-                     f"l{at((side * 10, 1))}M{at((x + w * 1.2, 7))}l{at((side * 8, 6))}")  # fmt: skip
+        lines.append(
+            f"M{at((x + w * 1.25, -3))}l{at((side * 9, -5))}M{at((x + w * 1.25, 2))}"
+            f"l{at((side * 10, 1))}M{at((x + w * 1.2, 7))}l{at((side * 8, 6))}"
+        )
         nose = side * body.nose_w
-        lines.append(f"M{at((nose * 1.25, body.nose_y - 4))}Q{at((nose * 2.3, body.mouth_y - 20), (side * (body.mouth_w + 11), body.mouth_y + 6))}")  # noqa: E501
+        lines.append(
+            f"M{at((nose * 1.25, body.nose_y - 4))}"
+            f"Q{at((nose * 2.3, body.mouth_y - 20))} "
+            f"{at((side * (body.mouth_w + 11), body.mouth_y + 6))}"
+        )
     for row, half in ((-62, 34), (-75, 42), (-88, 32)):
         lines.append(f"M{at((-half, row))}Q{at((0, row - 6), (half, row))}")
     sheet.shape("".join(lines), stroke=palette.skin_deep, width=2, opacity=0.5)
@@ -222,17 +289,29 @@ def _markings(sheet: Sheet, palette: Palette, look: Look, body: Anatomy, dice: D
     elif kind == "warpaint":
         for side in (-1, 1):
             x = side * w * 0.58
-            sheet.shape(f"M{at((x - side * 22, 22))}L{at((x + side * 30, 10), (x + side * 30, 22), (x - side * 16, 32))}Z"  # noqa: E501
-                        f"M{at((x - side * 14, 38))}L{at((x + side * 30, 30), (x + side * 30, 41), (x - side * 8, 48))}Z",  # noqa: E501
-                        tone, opacity=0.8)  # fmt: skip
+            sheet.shape(
+                f"M{at((x - side * 22, 22))}"
+                f"L{at((x + side * 30, 10), (x + side * 30, 22), (x - side * 16, 32))}Z"
+                f"M{at((x - side * 14, 38))}"
+                f"L{at((x + side * 30, 30), (x + side * 30, 41), (x - side * 8, 48))}Z",
+                tone,
+                opacity=0.8,
+            )
     elif kind == "runes":
         x = body.turn
-        sheet.shape(f"M{at((x, -96), (x, -62))}M{at((x - 10, -84), (x, -94), (x + 10, -84))}"
-                    f"M{at((x - 7, -70), (x, -63), (x + 7, -70))}", stroke=tone, width=3.4)  # fmt: skip
+        sheet.shape(
+            f"M{at((x, -96), (x, -62))}M{at((x - 10, -84), (x, -94), (x + 10, -84))}"
+            f"M{at((x - 7, -70), (x, -63), (x + 7, -70))}",
+            stroke=tone,
+            width=3.4,
+        )
         sheet.shape(circle(x - 17, -76, 2.6) + circle(x + 17, -76, 2.6), tone)
     elif kind == "stripe":
-        sheet.shape(f"M{at((-w, -12))}Q{at((0, 2), (w, -12))}V22Q{at((0, 36), (-w, 22))}Z", tone,
-                    opacity=0.5)  # fmt: skip
+        sheet.shape(
+            f"M{at((-w, -12))}Q{at((0, 2), (w, -12))}V22Q{at((0, 36), (-w, 22))}Z",
+            tone,
+            opacity=0.5,
+        )
     elif kind == "dots":
         dots = "".join(
             circle(side * (26 + 12 * k) + body.turn, 26 - 3.5 * k, 3.1 - 0.5 * k)
@@ -270,9 +349,18 @@ def _muzzle(sheet: Sheet, palette: Palette, body: Anatomy) -> None:
     for side in (-1, 1):
         for k in range(3):
             y = 20 + k * 18
-            stripes.append(f"M{at((side * (body.width + 2), y - 4))}L{at((side * (body.width * 0.66), y + 2), (side * (body.width + 2), y + 6))}Z")  # noqa: E501
-        stripes.append(f"M{at((side * 8 + x, -body.top))}L{at((side * 11 + x, -58), (side * 17 + x, -body.top))}Z")  # noqa: E501
-        stripes.append(f"M{at((side * 26 + x, -body.top))}L{at((side * 25 + x, -70), (side * 36 + x, -body.top))}Z")  # noqa: E501
+            stripes.append(
+                f"M{at((side * (body.width + 2), y - 4))}"
+                f"L{at((side * (body.width * 0.66), y + 2), (side * (body.width + 2), y + 6))}Z"
+            )
+        stripes.append(
+            f"M{at((side * 8 + x, -body.top))}"
+            f"L{at((side * 11 + x, -58), (side * 17 + x, -body.top))}Z"
+        )
+        stripes.append(
+            f"M{at((side * 26 + x, -body.top))}"
+            f"L{at((side * 25 + x, -70), (side * 36 + x, -body.top))}Z"
+        )
     sheet.shape("".join(stripes), dark, opacity=0.6)
     spots = "".join(
         circle(x + side * (18 + 7 * k), body.mouth_y - 12 + 4 * (k % 2), 1.5)

@@ -19,8 +19,12 @@ def dungeon(sheet: Sheet, palette: Palette, dice: Dice) -> None:
         tone = wall.mix(palette.land[0], 0.3 * depth + 0.1)
         sheet.shape(_arch(half + 20, top - 20), tone.mix(glow, 0.12 * depth))
         sheet.shape(_arch(half, top), tone.mix(dark, 0.75 - 0.2 * depth))
-    sheet.shape(_arch(106, 180), sheet.linear((0, 180), (0, 640),
-                (0.0, glow.mix(palette.disc, 0.35)), (1.0, palette.sky[1])))  # fmt: skip
+    sheet.shape(
+        _arch(106, 180),
+        sheet.linear(
+            (0, 180), (0, 640), (0.0, glow.mix(palette.disc, 0.35)), (1.0, palette.sky[1])
+        ),
+    )
     halo_paint = sheet.radial((320, 330), 330, (0.0, palette.disc, 0.45), (1.0, palette.disc, 0.0))
     sheet.shape(WHOLE, halo_paint)
     for side in (-1, 1):
@@ -57,8 +61,10 @@ def _torch(sheet: Sheet, palette: Palette, x: float, y: float) -> None:
     with sheet.placed((x, y)):
         sheet.shape("M-7,0L-4,92H4L7,0Z", palette.land[2])
         sheet.shape("M-13,-6H13L8,14H-8Z", palette.land[2].lit(0.06))
-        sheet.shape("M0,-66Q22,-34 14,-12Q8,0 0,0Q-10,0 -15,-12Q-20,-28 -8,-40Q-8,-30 -3,-28"
-                    "Q4,-44 0,-66Z", ember.mix(fire, 0.35))  # fmt: skip
+        sheet.shape(
+            "M0,-66Q22,-34 14,-12Q8,0 0,0Q-10,0 -15,-12Q-20,-28 -8,-40Q-8,-30 -3,-28Q4,-44 0,-66Z",
+            ember.mix(fire, 0.35),
+        )
         sheet.shape("M2,-40Q14,-22 8,-8Q4,0 0,0Q-8,-2 -8,-12Q-6,-24 2,-40Z", hot)
 
 
@@ -66,8 +72,14 @@ def library(sheet: Sheet, palette: Palette, dice: Dice) -> None:
     """Shelves to the ceiling, an arched window, and candles."""
     wood, dark = palette.land[1], palette.land[2]
     sheet.shape(WHOLE, sheet.linear((0, 0), (0, 640), (0.0, dark), (1.0, wood)))
-    spines = [palette.cloth, palette.lining.mix(dark, 0.3), palette.sky[1], palette.land[0],
-              palette.metal.mix(dark, 0.35), colour("#7a2f35").mix(dark, 0.2)]  # fmt: skip
+    spines = [
+        palette.cloth,
+        palette.lining.mix(dark, 0.3),
+        palette.sky[1],
+        palette.land[0],
+        palette.metal.mix(dark, 0.35),
+        colour("#7a2f35").mix(dark, 0.2),
+    ]
     for row in range(6):
         top = row * 112 - 20
         x = -8.0
@@ -77,17 +89,23 @@ def library(sheet: Sheet, palette: Palette, dice: Dice) -> None:
             tone = dice.pick(spines).mix(dark, 0.42 + dice.centred(0.12))
             y = top + 98 - tall
             lean = dice.pick((0, 0, 0, 0, 6))
-            sheet.shape(polygon([(x + lean, y), (x + wide + lean, y), (x + wide, top + 98),
-                                 (x, top + 98)]), tone)  # fmt: skip
+            sheet.shape(
+                polygon([(x + lean, y), (x + wide + lean, y), (x + wide, top + 98), (x, top + 98)]),
+                tone,
+            )
             if dice.chance(0.5):
-                sheet.shape(f"M{at((x + 3, y + 14))}h{wide - 6:.0f}v4h{6 - wide:.0f}Z",
-                            palette.metal, opacity=0.4)  # fmt: skip
+                sheet.shape(
+                    f"M{at((x + 3, y + 14))}h{wide - 6:.0f}v4h{6 - wide:.0f}Z",
+                    palette.metal,
+                    opacity=0.4,
+                )
             x += wide + 1
         sheet.shape(f"M0,{top + 98}H640v12H0Z", wood.lit(0.03))
         sheet.shape(f"M0,{top + 110}H640v10H0Z", dark, opacity=0.6)
     sheet.shape(_arch(150, 40), dark.lit(0.02))
-    pane = sheet.linear((0, 50), (0, 640), (0.0, palette.sky[1]), (0.45, palette.sky[2]),
-                        (1.0, palette.disc))  # fmt: skip
+    pane = sheet.linear(
+        (0, 50), (0, 640), (0.0, palette.sky[1]), (0.45, palette.sky[2]), (1.0, palette.disc)
+    )
     sheet.shape(_arch(134, 58), pane)
     bars = "M317,50h6v590h-6ZM180,300h280v5h-280ZM180,420h280v5h-280ZM180,180h280v5h-280Z"
     with sheet.within(_arch(134, 58)):
@@ -119,32 +137,64 @@ def crystals(sheet: Sheet, palette: Palette, dice: Dice) -> None:
     motes(sheet, palette, dice, 16, palette.key)
 
 
-def _crystal(sheet: Sheet, palette: Palette, dice: Dice, foot: Point, angle: float,
-             ring: int) -> None:  # fmt: skip
+def _crystal(
+    sheet: Sheet, palette: Palette, dice: Dice, foot: Point, angle: float, ring: int
+) -> None:
     long, wide = dice.between(50, 105) * (0.75 + ring * 0.2), dice.between(11, 19)
     tone = dice.pick((palette.sky[2], palette.key, palette.sky[1].lit(0.18))).mix(
         palette.sky[0], 0.22
     )
     with sheet.placed(foot, turn=math.degrees(angle)):
-        sheet.shape(polygon([(-30, -wide), (long * 0.78, -wide), (long, 0), (long * 0.78, wide),
-                             (-30, wide)]), tone)  # fmt: skip
-        sheet.shape(polygon([(-30, wide * 0.2), (long * 0.72, wide * 0.2), (long, 0),
-                             (long * 0.78, wide), (-30, wide)]), palette.sky[0], opacity=0.4)  # fmt: skip
-        sheet.shape(polygon([(-20, -wide * 0.7), (long * 0.74, -wide * 0.7), (long * 0.7, -wide * 0.4),
-                             (-20, -wide * 0.4)]), "#ffffff", opacity=0.5)  # fmt: skip
+        sheet.shape(
+            polygon(
+                [(-30, -wide), (long * 0.78, -wide), (long, 0), (long * 0.78, wide), (-30, wide)]
+            ),
+            tone,
+        )
+        sheet.shape(
+            polygon(
+                [
+                    (-30, wide * 0.2),
+                    (long * 0.72, wide * 0.2),
+                    (long, 0),
+                    (long * 0.78, wide),
+                    (-30, wide),
+                ]
+            ),
+            palette.sky[0],
+            opacity=0.4,
+        )
+        sheet.shape(
+            polygon(
+                [
+                    (-20, -wide * 0.7),
+                    (long * 0.74, -wide * 0.7),
+                    (long * 0.7, -wide * 0.4),
+                    (-20, -wide * 0.4),
+                ]
+            ),
+            "#ffffff",
+            opacity=0.5,
+        )
 
 
 def halo(sheet: Sheet, palette: Palette, dice: Dice) -> None:
     """An ornamental panel: a ring with rays or petals, as on old posters."""
     ground, ring = palette.land[1], palette.metal
-    sheet.shape(WHOLE, sheet.radial((320, 270), 470, (0.0, palette.sky[1]),
-                                    (0.65, ground), (1.0, palette.land[2])))  # fmt: skip
+    sheet.shape(
+        WHOLE,
+        sheet.radial(
+            (320, 270), 470, (0.0, palette.sky[1]), (0.65, ground), (1.0, palette.land[2])
+        ),
+    )
     rays = dice.pick((16, 20, 24))
     spokes = []
     for ray in range(rays):
         angle, half = ray * math.tau / rays, math.pi / rays * 0.5
-        far = [(320 + 620 * math.cos(angle + d), 275 + 620 * math.sin(angle + d))
-               for d in (-half, half)]  # fmt: skip
+        far = [
+            (320 + 620 * math.cos(angle + d), 275 + 620 * math.sin(angle + d))
+            for d in (-half, half)
+        ]
         spokes.append(polygon([(320, 275), *far]))
     sheet.shape("".join(spokes), palette.sky[2], opacity=0.14)
     radius = dice.between(216, 238)
@@ -152,18 +202,24 @@ def halo(sheet: Sheet, palette: Palette, dice: Dice) -> None:
     sheet.shape(circle(320, 275, radius + 10), ground.lit(-0.03))
     _beads(sheet, dice, ring, radius)
     sheet.shape(circle(320, 275, radius - 14), ring)
-    inner = sheet.radial((320, 250), radius, (0.0, palette.disc),
-                         (0.6, palette.sky[2]), (1.0, palette.sky[1]))  # fmt: skip
+    inner = sheet.radial(
+        (320, 250), radius, (0.0, palette.disc), (0.6, palette.sky[2]), (1.0, palette.sky[1])
+    )
     sheet.shape(circle(320, 275, radius - 19), inner)
     petals = dice.pick((12, 16, 18))
     leaves = []
     for petal in range(petals):
         angle = petal * math.tau / petals
-        near, far, wide = radius * 0.5, radius - 30, 0.16
-        tip = (320 + far * math.cos(angle), 275 + far * math.sin(angle))
+        near, tip_at, wide = radius * 0.5, radius - 30, 0.16
+        tip = (320 + tip_at * math.cos(angle), 275 + tip_at * math.sin(angle))
         foot = (320 + near * math.cos(angle), 275 + near * math.sin(angle))
-        bend = [(320 + (near + far) / 2 * math.cos(angle + d),
-                 275 + (near + far) / 2 * math.sin(angle + d)) for d in (-wide, wide)]  # fmt: skip
+        bend = [
+            (
+                320 + (near + tip_at) / 2 * math.cos(angle + d),
+                275 + (near + tip_at) / 2 * math.sin(angle + d),
+            )
+            for d in (-wide, wide)
+        ]
         leaves.append(f"M{at(foot)}Q{at(bend[0], tip)}Q{at(bend[1], foot)}Z")
     sheet.shape("".join(leaves), palette.sky[1], opacity=0.35)
     corner = "M0,0H120Q60,14 44,44Q14,60 0,120Z"
@@ -180,6 +236,7 @@ def _beads(sheet: Sheet, dice: Dice, ring: Colour, radius: float) -> None:
     for bead in range(count):
         angle = bead * math.tau / count
         size = 5.0 if bead % 3 == 0 else 2.4
-        big.append(circle(320 + (radius - 2) * math.cos(angle),
-                          275 + (radius - 2) * math.sin(angle), size))  # fmt: skip
+        big.append(
+            circle(320 + (radius - 2) * math.cos(angle), 275 + (radius - 2) * math.sin(angle), size)
+        )
     sheet.shape("".join(big), ring)

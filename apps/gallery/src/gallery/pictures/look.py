@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gallery.pictures.dice import Dice
+from gallery.pictures.dice import Dice, T
 from gallery.pictures.traits import (
     Age,
     Archetype,
@@ -56,6 +56,8 @@ ARCHETYPES: dict[Archetype, float] = {
     "ruler": 9, "mage": 14, "warrior": 15, "rogue": 13, "ranger": 13, "noble": 10, "priest": 7,
     "bard": 8, "pirate": 5, "scholar": 6,
 }  # fmt: skip
+
+AGES: dict[Age, float] = {"young": 4, "adult": 5, "old": 1.3}
 
 MOODS: dict[Mood, float] = {
     "serene": 30, "smiling": 22, "stern": 18, "sly": 14, "sad": 6, "angry": 5, "surprised": 3,
@@ -136,15 +138,15 @@ def settle(traits: Traits, seed: int) -> Look:
     def dice(part: str) -> Dice:
         return Dice(seed, f"look-{part}-{traits.variation}")
 
-    species = traits.species or dice("species").weigh(SPECIES)
-    archetype = traits.archetype or dice("archetype").weigh(ARCHETYPES)
-    build = traits.build or dice("build").weigh(_builds(traits, species))
-    age = traits.age or dice("age").weigh({"young": 4, "adult": 5, "old": 1.3})
-    time = traits.time or (AT_HOME.get(traits.setting) if traits.setting else None)
-    time = time or dice("time").weigh(TIMES)
-    setting = traits.setting or dice("setting").weigh(SETTINGS[time])
-    hair = traits.hair or dice("hair").weigh(_hair(build, age))
-    headwear = traits.headwear or dice("headwear").weigh(_headwear(archetype, build, traits))
+    species = _wish(traits.species, dice("species"), SPECIES)
+    archetype = _wish(traits.archetype, dice("archetype"), ARCHETYPES)
+    build = _wish(traits.build, dice("build"), _builds(traits, species))
+    age = _wish(traits.age, dice("age"), AGES)
+    at_home = AT_HOME.get(traits.setting) if traits.setting else None
+    time = _wish(traits.time or at_home, dice("time"), TIMES)
+    setting = _wish(traits.setting, dice("setting"), SETTINGS[time])
+    hair = _wish(traits.hair, dice("hair"), _hair(build, age))
+    headwear = _wish(traits.headwear, dice("headwear"), _headwear(archetype, build, traits))
     beard = traits.beard or _beard(dice("beard"), species, build, age)
     extras = dice("extras")
     rolls = [extras.between(0, 1) for _ in range(6)]
@@ -155,7 +157,7 @@ def settle(traits: Traits, seed: int) -> Look:
         archetype=archetype,
         build=build,
         age=age,
-        mood=traits.mood or dice("mood").weigh(MOODS),
+        mood=_wish(traits.mood, dice("mood"), MOODS),
         time=time,
         setting=setting,
         hair=hair,
@@ -164,7 +166,7 @@ def settle(traits: Traits, seed: int) -> Look:
         cloth_hue=traits.cloth_hue,
         headwear=headwear,
         beard=beard,
-        garment=traits.garment or dice("garment").weigh(_garments(archetype, build)),
+        garment=_wish(traits.garment, dice("garment"), _garments(archetype, build)),
         horns=_either(traits.horns, species == "tiefling" or rolls[0] < _horned(species)),
         glasses=_either(traits.glasses, rolls[1] < (0.28 if scholarly else 0.03)),
         scar=_either(traits.scar, rolls[2] < (0.3 if fighting else 0.04)),
@@ -173,6 +175,10 @@ def settle(traits: Traits, seed: int) -> Look:
         markings=_either(traits.markings, rolls[5] < _marked(species, archetype)),
         light=dice("light").side(),
     )
+
+
+def _wish(wish: T | None, dice: Dice, weights: dict[T, float]) -> T:
+    return dice.weigh(weights) if wish is None else wish
 
 
 def _either(wish: bool | None, roll: bool) -> bool:

@@ -1,17 +1,20 @@
 """The portrait painter: a seed and a few wishes in, an SVG picture out."""
 
-from gallery.pictures.adornments import beard, cat_ears, ears, horns, on_face
+from gallery.pictures.adornments import cat_ears, ears, on_face
 from gallery.pictures.anatomy import Anatomy, measure
+from gallery.pictures.beards import beard
 from gallery.pictures.body import clothes, neck
 from gallery.pictures.colour import Colour
 from gallery.pictures.dice import Dice
 from gallery.pictures.faces import face
-from gallery.pictures.hair import Hair, dress
+from gallery.pictures.hair import dress
 from gallery.pictures.headwear import hair_room, headwear, headwear_behind
+from gallery.pictures.horns import horns
 from gallery.pictures.look import Look, settle
 from gallery.pictures.palette import Palette, choose
 from gallery.pictures.scenery import backdrop
 from gallery.pictures.sky import WHOLE, motes, snowfall
+from gallery.pictures.strands import Hair
 from gallery.pictures.svg import Paint, Sheet
 from gallery.pictures.traits import Traits
 
@@ -42,13 +45,21 @@ def paint(seed: int, traits: Traits | None = None) -> str:
 def _stage(sheet: Sheet, palette: Palette) -> None:
     """Light behind the head, dusk at the foot: the figure stands out from any place."""
     x, y = EYES
-    glow = sheet.radial((x, y - 20), 300, (0.0, palette.disc, 0.34), (0.5, palette.disc, 0.14), (1.0, palette.disc, 0.0))
+    glow = sheet.radial(
+        (x, y - 20),
+        300,
+        (0.0, palette.disc, 0.34),
+        (0.5, palette.disc, 0.14),
+        (1.0, palette.disc, 0.0),
+    )
     sheet.shape(WHOLE, glow)
     floor = sheet.linear((0, 420), (0, 640), (0.0, palette.shade, 0.0), (1.0, palette.shade, 0.6))
     sheet.shape("M0,420H640V640H0Z", floor)
 
 
-def _figure(sheet: Sheet, palette: Palette, look: Look, body: Anatomy, hair: Hair, seed: int) -> None:
+def _figure(
+    sheet: Sheet, palette: Palette, look: Look, body: Anatomy, hair: Hair, seed: int
+) -> None:
     room = hair_room(look.headwear, body)
     hooded = look.headwear == "hood"
 
@@ -70,9 +81,22 @@ def _figure(sheet: Sheet, palette: Palette, look: Look, body: Anatomy, hair: Hai
         beard(sheet, palette, look, body, seed)
         on_face(sheet, palette, look, body, seed)
         _hair_front(sheet, palette, look, hair, room)
-        if look.species == "catfolk" and look.headwear not in ("hood", "hat", "helm", "turban", "tricorn"):
+        if look.species == "catfolk" and look.headwear not in (
+            "hood",
+            "hat",
+            "helm",
+            "turban",
+            "tricorn",
+        ):
             cat_ears(sheet, palette, look, body)
-        if look.horns and look.headwear in ("none", "circlet", "tiara", "headband", "wreath", "crown"):
+        if look.horns and look.headwear in (
+            "none",
+            "circlet",
+            "tiara",
+            "headband",
+            "wreath",
+            "crown",
+        ):
             horns(sheet, palette, look, body, seed)
         headwear(sheet, palette, look, body, seed)
 
@@ -106,7 +130,9 @@ def _hair_tones(palette: Palette) -> dict[str, Colour]:
     }
 
 
-def _paths(sheet: Sheet, palette: Palette, look: Look, paths: list[tuple[str, str]], room: str | None) -> None:
+def _paths(
+    sheet: Sheet, palette: Palette, look: Look, paths: list[tuple[str, str]], room: str | None
+) -> None:
     tones = _hair_tones(palette)
 
     def lay() -> None:
@@ -122,18 +148,20 @@ def _paths(sheet: Sheet, palette: Palette, look: Look, paths: list[tuple[str, st
 
 def _hair_shadow(sheet: Sheet, palette: Palette, look: Look, body: Anatomy, hair: Hair) -> None:
     if hair.mass:
-        with sheet.within(body.outline):
-            with sheet.placed((-look.light * 5, 9), opacity=0.55):
-                for path in hair.mass:
-                    sheet.shape(path, palette.skin_deep)
+        with sheet.within(body.outline), sheet.placed((-look.light * 5, 9), opacity=0.55):
+            for path in hair.mass:
+                sheet.shape(path, palette.skin_deep)
 
 
 def _hair_front(sheet: Sheet, palette: Palette, look: Look, hair: Hair, room: str | None) -> None:
     tones, shine = _hair_tones(palette), look.light
     fill: Paint = sheet.linear(
-        (shine * 110, -130), (-shine * 110, 90), (0.0, palette.bright(palette.hair, 0.34)),
-        (0.4, palette.hair), (1.0, tones["dark"]),
-    )  # fmt: skip
+        (shine * 110, -130),
+        (-shine * 110, 90),
+        (0.0, palette.bright(palette.hair, 0.34)),
+        (0.4, palette.hair),
+        (1.0, tones["dark"]),
+    )
 
     def lay() -> None:
         if hair.mass:
@@ -157,5 +185,11 @@ def _air(sheet: Sheet, palette: Palette, look: Look, dice: Dice) -> None:
         snowfall(sheet, dice, 26, big=5.0)
     elif dice.chance(0.5):
         motes(sheet, palette, dice, dice.whole(4, 9), palette.key)
-    corners = sheet.radial((320, 290), 470, (0.0, palette.shade, 0.0), (0.62, palette.shade, 0.0), (1.0, palette.shade.lit(-0.08), 0.62))
+    corners = sheet.radial(
+        (320, 290),
+        470,
+        (0.0, palette.shade, 0.0),
+        (0.62, palette.shade, 0.0),
+        (1.0, palette.shade.lit(-0.08), 0.62),
+    )
     sheet.shape(WHOLE, corners)

@@ -78,7 +78,7 @@ def placeholder(svg: str) -> str:
 
 
 class RenderPool:
-    """Threads that paint: never more than `workers` at work, never more than `waiting` behind them."""
+    """Threads that paint: at most `workers` at work and `waiting` behind them."""
 
     def __init__(self, *, workers: int | None = None, waiting: int = 64) -> None:
         """By default one core is left to the event loop and everything else."""
@@ -105,9 +105,7 @@ class RenderPool:
         """`render` on a thread of the pool. Raises RenderBusy when the queue is full."""
         return await self.run(lambda: render(svg, width, format))
 
-    async def portrait(
-        self, seed: int, traits: Traits | None, width: int, format: Format
-    ) -> bytes:
+    async def portrait(self, seed: int, traits: Traits | None, width: int, format: Format) -> bytes:
         """`portrait` on a thread of the pool. Raises RenderBusy when the queue is full."""
         return await self.run(lambda: portrait(seed, traits, width, format))
 

@@ -20,14 +20,19 @@ def disc(sheet: Sheet, palette: Palette, centre: Point, radius: float) -> None:
     """A sun or moon with its glow."""
     x, y = centre
     glow = sheet.radial(
-        centre, radius * 3.6, (0.0, palette.disc, 0.55), (0.35, palette.disc, 0.2),
+        centre,
+        radius * 3.6,
+        (0.0, palette.disc, 0.55),
+        (0.35, palette.disc, 0.2),
         (1.0, palette.disc, 0.0),
-    )  # fmt: skip
+    )
     sheet.shape(circle(x, y, radius * 3.6), glow)
     face = sheet.linear(
-        (x, y - radius), (x, y + radius), (0.0, palette.disc),
+        (x, y - radius),
+        (x, y + radius),
+        (0.0, palette.disc),
         (1.0, palette.disc.mix(palette.sky[2], 0.45)),
-    )  # fmt: skip
+    )
     sheet.shape(circle(x, y, radius), face)
 
 
@@ -90,10 +95,13 @@ def veils(sheet: Sheet, palette: Palette, dice: Dice) -> None:
         ]
         upper = [(x + 30, y - height) for x, y in reversed(lower)]
         paint = sheet.linear(
-            (0, base + swing), (0, base - height), (0.0, tones[index % 3], 0.0),
-            (0.14, tones[index % 3], 0.6), (0.4, tones[index % 3], 0.28),
+            (0, base + swing),
+            (0, base - height),
+            (0.0, tones[index % 3], 0.0),
+            (0.14, tones[index % 3], 0.6),
+            (0.4, tones[index % 3], 0.28),
             (1.0, tones[index % 3], 0.0),
-        )  # fmt: skip
+        )
         left = smooth(lower, closed=False)
         right = smooth(upper, closed=False).replace("M", "L", 1)
         sheet.shape(left + right + "Z", paint)

@@ -12,13 +12,11 @@ Paint = Colour | str
 
 def num(value: float) -> str:
     """A tenth of a pixel is as fine as any of our sizes can show."""
-    text = f"{value:.1f}"
-    text = text.removesuffix(".0")
-    return "0" if text == "-0" else text
+    return f"{value:.1f}".removesuffix(".0")
 
 
 def at(*points: Point) -> str:
-    return " ".join(f"{num(x)},{num(y)}" for x, y in points)
+    return " ".join([f"{x:.1f},{y:.1f}" for x, y in points])
 
 
 def polygon(points: Iterable[Point]) -> str:
@@ -149,7 +147,11 @@ class Sheet:
     @contextmanager
     def within(self, *paths: str) -> Iterator[None]:
         """Everything painted inside is cut to the union of `paths`."""
-        name = self._define("clipPath", 'clipPathUnits="userSpaceOnUse"', "".join(f'<path d="{path}"/>' for path in paths))
+        name = self._define(
+            "clipPath",
+            'clipPathUnits="userSpaceOnUse"',
+            "".join(f'<path d="{path}"/>' for path in paths),
+        )
         self._body.append(f'<g clip-path="url(#{name})">')
         yield
         self._body.append("</g>")

@@ -24,8 +24,14 @@ WORDS: dict[tuple[str, object], str] = {
     ("species", "dragonkin"): "dragonkin,dragonborn,dragon,draconic,lizard,serpent",
     ("species", "undead"): "undead,vampire,zombie,lich,ghost,ghoul,skeletal",
     ("archetype", "ruler"): "ruler,king,queen,emperor,empress,monarch,prince,princess,sovereign",
-    ("archetype", "mage"): "mage,wizard,witch,sorcerer,sorceress,warlock,enchanter,necromancer,magician",
-    ("archetype", "warrior"): "warrior,knight,paladin,soldier,fighter,barbarian,guard,berserker,viking",
+    (
+        "archetype",
+        "mage",
+    ): "mage,wizard,witch,sorcerer,sorceress,warlock,enchanter,necromancer,magician",
+    (
+        "archetype",
+        "warrior",
+    ): "warrior,knight,paladin,soldier,fighter,barbarian,guard,berserker,viking",
     ("archetype", "rogue"): "rogue,thief,assassin,bandit,spy,burglar,outlaw",
     ("archetype", "ranger"): "ranger,hunter,archer,scout,druid,huntress",
     ("archetype", "noble"): "noble,lord,lady,duke,duchess,count,countess,baron,aristocrat,courtier",
@@ -127,28 +133,79 @@ HUES: dict[Hue, str] = {
     "teal": "teal,turquoise,cyan",
 }  # fmt: skip
 COLOURED: dict[str, str] = {
-    "hair": "hair_hue", "haired": "hair_hue", "locks": "hair_hue", "braids": "hair_hue", "curls": "hair_hue",
-    "beard": "hair_hue", "mane": "hair_hue", "ponytail": "hair_hue",
+    "hair": "hair_hue", "haired": "hair_hue", "locks": "hair_hue", "braids": "hair_hue",
+    "curls": "hair_hue", "beard": "hair_hue", "mane": "hair_hue", "ponytail": "hair_hue",
     "eyes": "eye_hue", "eyed": "eye_hue", "eye": "eye_hue",
     "cloak": "cloth_hue", "robe": "cloth_hue", "robes": "cloth_hue", "dress": "cloth_hue",
     "gown": "cloth_hue", "coat": "cloth_hue", "tunic": "cloth_hue", "hood": "cloth_hue",
     "cape": "cloth_hue", "clothes": "cloth_hue", "armour": "cloth_hue", "armor": "cloth_hue",
 }  # fmt: skip
-BETWEEN = frozenset({"and", "long", "short", "curly", "wavy", "straight", "bright", "deep", "pale", "flowing", "silk", "leather"})  # noqa: E501
+BETWEEN = frozenset(
+    {
+        "and",
+        "long",
+        "short",
+        "curly",
+        "wavy",
+        "straight",
+        "bright",
+        "deep",
+        "pale",
+        "flowing",
+        "silk",
+        "leather",
+    }
+)
 DENIALS = frozenset({"no", "without", "not"})
 WITHOUT: dict[str, object] = {
     "headwear": "none", "beard": "none", "hair": "bald", "horns": False, "glasses": False,
     "scar": False, "jewels": False, "eyepatch": False, "markings": False,
 }  # fmt: skip
 NOISE = frozenset(
-    "a an and the of in on at with without no not portrait picture painting character fantasy who "
-    "is has wearing wears hair eyes very from by to for some under over near before behind".split()
+    [
+        "a",
+        "an",
+        "and",
+        "the",
+        "of",
+        "in",
+        "on",
+        "at",
+        "with",
+        "without",
+        "no",
+        "not",
+        "portrait",
+        "picture",
+        "painting",
+        "character",
+        "fantasy",
+        "who",
+        "is",
+        "has",
+        "wearing",
+        "wears",
+        "hair",
+        "eyes",
+        "very",
+        "from",
+        "by",
+        "to",
+        "for",
+        "some",
+        "under",
+        "over",
+        "near",
+        "before",
+        "behind",
+    ]
 )
 
 _ASKS: dict[str, list[tuple[str, object]]] = {}
 for _ask, _words in WORDS.items():
     for _word in _words.split(","):
         _ASKS.setdefault(_word, []).append(_ask)
+_KNOWN = {part for word in _ASKS for part in word.split()} | BETWEEN | COLOURED.keys()
 _HUE_OF = {word: hue for hue, words in HUES.items() for word in words.split(",")}
 
 
@@ -171,11 +228,12 @@ def traits_from_prompt(prompt: str, seed: int) -> Traits:
                 asked.setdefault(trait, []).append(value)
             elif trait in WITHOUT:
                 asked[trait] = [WITHOUT[trait]]
-        if token == "hair" and denied:
+        if denied and token.startswith("hair"):
             asked["hair"] = ["bald"]
+            denied = False
         if token not in NOISE:
             denied = False
-            if not found:
+            if not found and token not in _KNOWN:
                 unknown.append(token)
     dice = Dice(seed, "prompt")
     chosen: dict[str, object] = {}
