@@ -74,8 +74,8 @@ class Cache(BaseCache):
             raise ConfigurationError(f"fills={fills} must be at least 1")
         near_bytes = size(near, name="near")
         sealing = _sealing(secrets, encryption_keys, size(max_value, name="max_value"))
-        counters = Counters()
         ticking = clock or SystemClock()
+        counters = Counters(ticking.mono)
         closed: Callable[[], None] = lambda: None  # noqa: E731 - a no-op needs no name
         local: MemoryStore | None = None
         connect: Callable[[], AsyncShared] | None = None

@@ -216,7 +216,9 @@ class BaseCache(Decorators):
 
     async def do(self, plan: Plan[T]) -> T:
         """Run a plan, and tell who listens how it went."""
-        result = await self._running().run(plan.recipe, plan.call)
+        driver = self._running()
+        _begin(plan, self._wiring.counters)
+        result = await driver.run(plan.recipe, plan.call)
         return _finish(plan, result, self._wiring.counters)
 
     def passed(self, outcome: Outcome) -> None:
@@ -294,7 +296,7 @@ class BaseCache(Decorators):
 
         Raises NotAcknowledged if that could not be confirmed.
         """
-        return await self._counted(self.plans.invalidate_keys(keys, (type,)), "deletes", len(keys))
+        return await self.do(self.plans.delete(keys, type))
 
     # Invalidation.
 
@@ -308,11 +310,11 @@ class BaseCache(Decorators):
         Raises NotAcknowledged if it could not be confirmed; it then goes on being retried
         while this process lives, which meanwhile serves none of them.
         """
-        return await self._counted(self.plans.invalidate(tags, then), "invalidations")
+        return await self.do(self.plans.invalidate(tags, then))
 
     async def invalidate_key(self, *keys: str) -> Ack:
         """Make the entries of these logical keys unservable, whatever their type."""
-        return await self._counted(self.plans.invalidate_keys(keys, ()), "invalidations")
+        return await self.do(self.plans.invalidate_keys(keys, ()))
 
     async def invalidate_pattern(self, pattern: str, *, dry_run: bool = False) -> Ack:
         """Make every entry unservable whose logical key matches; `*` and `?` are special.
@@ -321,15 +323,11 @@ class BaseCache(Decorators):
         """
         if dry_run:
             return await self.do(self.plans.preview(pattern))
-        return await self._counted(self.plans.invalidate_pattern(pattern), "invalidations")
+        return await self.do(self.plans.invalidate_pattern(pattern))
 
     async def clear(self) -> Ack:
         """Make everything in the namespace unservable."""
-        return await self._counted(self.plans.clear(), "invalidations")
-
-    async def _counted(self, plan: Plan[T], what: str, by: int = 1) -> T:
-        self._wiring.counters.counted(what, by)
-        return await self.do(plan)
+        return await self.do(self.plans.clear())
 
     # Looking at it.
 
@@ -401,7 +399,9 @@ class BlockingCache(Decorators):
 
     def do(self, plan: Plan[T]) -> T:
         """Run a plan, and tell who listens how it went."""
-        result = self._running().run(plan.recipe, plan.call)
+        driver = self._running()
+        _begin(plan, self._wiring.counters)
+        result = driver.run(plan.recipe, plan.call)
         return _finish(plan, result, self._wiring.counters)
 
     def passed(self, outcome: Outcome) -> None:
@@ -462,30 +462,30 @@ class BlockingCache(Decorators):
 
     def delete(self, *keys: str, type: Any = None) -> Ack:
         """As Cache.delete."""
-        self._wiring.counters.counted("deletes", len(keys))
-        return self.do(self._owner.plans.invalidate_keys(keys, (type,)))
+        return self.do(self._owner.plans.delete(keys, type))
 
     def invalidate(self, *tags: str, then: str | None = None) -> Ack:
         """As Cache.invalidate."""
-        return self._counted(self._owner.plans.invalidate(tags, then))
+        return self.do(self._owner.plans.invalidate(tags, then))
 
     def invalidate_key(self, *keys: str) -> Ack:
         """As Cache.invalidate_key."""
-        return self._counted(self._owner.plans.invalidate_keys(keys, ()))
+        return self.do(self._owner.plans.invalidate_keys(keys, ()))
 
     def invalidate_pattern(self, pattern: str, *, dry_run: bool = False) -> Ack:
         """As Cache.invalidate_pattern."""
         if dry_run:
             return self.do(self._owner.plans.preview(pattern))
-        return self._counted(self._owner.plans.invalidate_pattern(pattern))
+        return self.do(self._owner.plans.invalidate_pattern(pattern))
 
     def clear(self) -> Ack:
         """As Cache.clear."""
-        return self._counted(self._owner.plans.clear())
+        return self.do(self._owner.plans.clear())
 
-    def _counted(self, plan: Plan[T]) -> T:
-        self._wiring.counters.counted("invalidations")
-        return self.do(plan)
+
+def _begin(plan: Plan[T], counters: Counters) -> None:
+    if plan.counts is not None:
+        counters.counted(*plan.counts)
 
 
 def _finish(plan: Plan[T], result: Any, counters: Counters) -> T:

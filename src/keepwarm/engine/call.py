@@ -92,9 +92,11 @@ def _warn_once(what: str, why: str) -> None:
 class Plan(Generic[R]):
     """A recipe ready to run, and what to make of its result.
 
-    `outcomes` are reported to metrics, the collector and an enclosing fill.
+    `outcomes` are reported to metrics, the collector and an enclosing fill. `counts` is
+    what running it adds to the metrics by itself, whatever becomes of it.
     """
 
     recipe: Recipe[Any]
     call: Call
     finish: Callable[[Any], tuple[R, tuple[Outcome, ...]]]
+    counts: tuple[str, int] | None = None

@@ -7,7 +7,7 @@ import inspect
 import os
 import socket
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from keepwarm.core import fetch as fetching
@@ -220,6 +220,10 @@ class Plans:
         )
         return self._acked(invalidating.invalidate_keys(logical, names), logical)
 
+    def delete(self, keys: Iterable[str], hint: Any) -> Plan[Ack]:
+        plan = self.invalidate_keys(keys := tuple(keys), (hint,))
+        return replace(plan, counts=("deletes", len(keys)))
+
     def invalidate_pattern(self, pattern: str) -> Plan[Ack]:
         glob = Glob(pattern)
         return self._acked(invalidating.invalidate_pattern(glob), (pattern,))
@@ -253,7 +257,7 @@ class Plans:
                 raise NotAcknowledged(what, verdict.why)
             return Ack(what, level, verdict.epoch, verdict.position), ()
 
-        return Plan(recipe, self._call(self._plain), finish)
+        return Plan(recipe, self._call(self._plain), finish, ("invalidations", 1))
 
     def _call(self, codec: Codec, origin: Origin | None = None) -> Call:
         return Call(codec, self.policies, origin, what="a value set by hand")

@@ -1,7 +1,9 @@
 """Counts of what became of calls, by tier, policy and reason."""
 
 import threading
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -83,9 +85,11 @@ def whole_per_cent(part: int, whole: int) -> int:
 class Counters:
     """Thread-safe; one addition under a lock per event."""
 
-    def __init__(self) -> None:
+    def __init__(self, mono: Callable[[], float] = time.monotonic) -> None:
+        self._mono = mono
         self._lock = threading.Lock()
         self._events: Counter[str] = Counter()
+        self._latest: dict[str, float] = {}
         self._tiers: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._policies: dict[str, list[float]] = {}
@@ -112,9 +116,13 @@ class Counters:
     def counted(self, what: str, by: int = 1) -> None:
         with self._lock:
             self._events[what] += by
+            self._latest[what] = self._mono()
 
-    def count(self, what: str) -> int:
-        return self._events[what]
+    def was_counted(self, what: str, *, within_s: float) -> bool:
+        """Whether `what` happened in the last `within_s` seconds."""
+        with self._lock:
+            latest = self._latest.get(what)
+        return latest is not None and self._mono() - latest < within_s
 
     def stats(self, watched: Watched, *, enabled: bool) -> Stats:
         near, guard = watched.near, watched.guard

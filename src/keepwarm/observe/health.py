@@ -6,13 +6,17 @@ from typing import Literal
 from keepwarm.core.steps import Facts
 from keepwarm.observe.counters import Counters, Watched
 
+SHEDDING_S = 10.0
+"""How long one shed request makes unhealthy. A time, not "since the last look": anybody may
+look, and must not hide it from the load balancer."""
+
 Status = Literal["healthy", "degraded", "unhealthy"]
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
     """`healthy`: all tiers work. `degraded`: the store is away and the app answers without
-    it. `unhealthy`: the store is away and requests are being shed since the last look.
+    it. `unhealthy`: the store is away and requests were shed within the last ten seconds.
 
     `latency_ms` is that of one round trip, None while the store is away. `notes` say
     what is off, in words.
@@ -28,9 +32,7 @@ def health_of(
     watched: Watched, counters: Counters, latency_ms: float | None, facts: Facts
 ) -> Health:
     """The health that counters and a round trip just made amount to."""
-    shed = counters.count("overloaded")
-    shed_since = shed - counters.count("overloaded_seen")
-    counters.counted("overloaded_seen", shed_since)
+    is_shedding = counters.was_counted("overloaded", within_s=SHEDDING_S)
     pending = watched.guard.pending
     notes = list(facts.notes)
     if pending:
@@ -38,6 +40,6 @@ def health_of(
     if latency_ms is not None:
         return Health("healthy", latency_ms, pending, tuple(notes))
     notes.insert(0, f"shared store away ({watched.guard.why or 'no answer'})")
-    if shed_since:
-        notes.append(f"{shed_since} request(s) were shed since the last look")
-    return Health("unhealthy" if shed_since else "degraded", None, pending, tuple(notes))
+    if is_shedding:
+        notes.append(f"requests were shed within the last {SHEDDING_S:.0f} s")
+    return Health("unhealthy" if is_shedding else "degraded", None, pending, tuple(notes))
