@@ -44,7 +44,7 @@ class BlockingRedis:
                 common["ssl"] = True
             # Connects at once, so it is made at first use, where a failure is an outcome.
             make: Any = RedisCluster
-            self._make = lambda: make(
+            self._make: Any = lambda: make(
                 host=address.host,
                 port=address.port,
                 username=address.username,
