@@ -13,10 +13,17 @@ NO_IDENTITY = (
 
 
 def facts(info: Any, count: Any, epoch: Any) -> Facts:
-    """Facts from the replies to INFO memory, DBSIZE and GET epoch; None where refused."""
+    """Facts from the replies to INFO memory, DBSIZE and GET epoch; anything else where refused.
+
+    INFO comes as its bytes, or as redis-py has read it.
+    """
     notes = []
     used = limit = None
-    if isinstance(info, dict):
+    if isinstance(info, bytes):
+        lines = (line.partition(":") for line in info.decode("utf-8", "replace").splitlines())
+        said = {name: int(value) for name, _, value in lines if value.isdigit()}
+        used, limit = said.get("used_memory"), said.get("maxmemory") or None
+    elif isinstance(info, dict):
         used, limit = info.get("used_memory"), info.get("maxmemory") or None
     else:
         notes.append(NO_INFO)
