@@ -5,9 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ("sh", "sha256sum", "cut", "cat", "dirname", "mkdir", "rm", "mv", "flock", "uname")
@@ -286,3 +289,23 @@ def test_the_venv_that_runs_this_has_the_programs_setup_promises() -> None:
     folder = Path(sys.executable).parent
     assert os.access(folder / "python", os.X_OK)
     assert os.access(folder / "keepwarm", os.X_OK)
+
+
+def test_every_declared_dependency_is_pinned() -> None:
+    """A dependency added without `make pins` would fail on the next clean machine only."""
+    declared: list[str] = (ROOT / "requirements/dev.in").read_text().splitlines()
+    for project in ("pyproject.toml", "apps/gallery/pyproject.toml"):
+        metadata = tomllib.loads((ROOT / project).read_text())["project"]
+        for group in (
+            metadata["dependencies"],
+            *metadata.get("optional-dependencies", {}).values(),
+        ):
+            declared += group
+    names = {
+        canonicalize_name(Requirement(line).name)
+        for line in declared
+        if line and not line.startswith("-")
+    }
+    pinned = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements/dev.txt").read_text(), re.M))
+    assert len(names) > 20
+    assert names - pinned == {"keepwarm"}
