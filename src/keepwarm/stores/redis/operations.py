@@ -193,7 +193,8 @@ class Operations:
         return Operation((("PING",),), (), lambda replies: None)
 
     def _seal(self, name: str, stored: Stored) -> bytes:
-        return seal(_encode_terms(stored.terms), stored.payload, name=name, settings=self._sealing)
+        header = _encode_header(stored.terms)
+        return seal(header, stored.payload, name=name, settings=self._sealing)
 
     def _open(self, name: str, raw: object) -> Stored | None:
         """The entry in `raw`, or None: whatever is not ours and whole is a miss (G8)."""
@@ -204,6 +205,15 @@ class Operations:
             return Stored(_decode_terms(header), payload)
         except (Foreign, msgspec.DecodeError, RecursionError):
             return None
+
+
+def _encode_header(terms: Terms) -> bytes:
+    try:
+        return _encode_terms(terms)
+    except UnicodeEncodeError:
+        # A tag with a lone surrogate. Tags are there to be shown; stamps decide.
+        shown = tuple(tag.encode("utf-8", "backslashreplace").decode() for tag in terms.tags)
+        return _encode_terms(msgspec.structs.replace(terms, tags=shown))
 
 
 def _changed(replies: list[Any]) -> Changed:
