@@ -62,9 +62,10 @@ def check(width: int, format: str) -> None:
 def encode(image: pyvips.Image, format: Format) -> bytes:
     """Encoded bytes without any metadata."""
     if format == "avif":
-        # Effort 1 costs a third of the default's time for some 5 % more bytes.
+        # At 640 px effort 0 takes 26 ms and 21 kB, effort 1 takes 95 ms and 17 kB;
+        # WebP takes 18 ms and 26 kB. A picture is fetched few times per painting.
         return bytes(
-            image.heifsave_buffer(compression="av1", Q=54, effort=1, bitdepth=8, keep="none")
+            image.heifsave_buffer(compression="av1", Q=54, effort=0, bitdepth=8, keep="none")
         )
     return bytes(image.webpsave_buffer(Q=82, effort=2, keep="none"))
 

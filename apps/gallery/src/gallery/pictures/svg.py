@@ -108,7 +108,15 @@ class Sheet:
         if dash is not None:
             parts.append(f' stroke-dasharray="{dash}"')
         if opacity < 1:
-            parts.append(f' opacity="{opacity:.2f}"')
+            # Plain `opacity` makes a renderer compose a layer as large as the picture.
+            kind = (
+                "fill-opacity"
+                if stroke is None
+                else "stroke-opacity"
+                if fill is None
+                else "opacity"
+            )
+            parts.append(f' {kind}="{opacity:.2f}"')
         if move is not None:
             parts.append(f' transform="translate({at(move)})"')
         self._body.append("".join(parts) + "/>")

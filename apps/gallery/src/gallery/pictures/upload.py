@@ -25,6 +25,7 @@ MAX_BYTES = 10 * 1024 * 1024  # a phone's photograph has 3 to 8 MiB
 MAX_PIXELS = 25_000_000  # decoded at 4 bytes each: 100 MB at the very worst
 MAX_SIDE = 10_000
 MIN_SIDE = 16
+MAX_SCANS = 64  # a progressive JPEG has about ten; each one costs a pass over all pixels
 MAX_RATIO = 4  # longer strips cannot be shown on a card
 KEPT_SIDE = 1280  # twice the largest width shown, for dense screens
 
@@ -128,6 +129,9 @@ def _png_size(data: bytes) -> Size:
 
 def _jpeg_size(data: bytes) -> Size:
     """The frame header (ITU-T T.81 B.2.2): the first SOF marker."""
+    # Coded data never contains a marker unstuffed, so this counts at least all scans.
+    if data.count(b"\xff\xda") > MAX_SCANS:
+        raise ValueError("more scans than any encoder writes")
     at = 2
     while True:
         if data[at] != 0xFF:
@@ -180,19 +184,26 @@ def _decode(data: bytes, format: UploadFormat) -> Image.Image:
         if format == "jpeg":
             opened.draft(None, (KEPT_SIDE, KEPT_SIDE))  # decodes at ½, ¼ or ⅛ where that is enough
         opened.load()
-        image = _srgb(ImageOps.exif_transpose(opened))
-    image.thumbnail((KEPT_SIDE, KEPT_SIDE), Image.Resampling.LANCZOS)
-    return image
+        # Shrinking first keeps a single full-size copy in memory for the usual modes.
+        image = _direct(opened)
+        image.thumbnail((KEPT_SIDE, KEPT_SIDE), Image.Resampling.LANCZOS)
+        return _srgb(ImageOps.exif_transpose(image))
+
+
+def _direct(image: Image.Image) -> Image.Image:
+    """Palettes, bits and 16-bit greys as channels of 8 bits, which can be resampled."""
+    if image.mode.startswith("I;16"):
+        return image.convert("I").point(lambda value: value / 256).convert("L")
+    if image.mode in ("RGB", "RGBA", "L", "CMYK") and "transparency" not in image.info:
+        return image
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def _srgb(image: Image.Image) -> Image.Image:
     """RGB or RGBA in sRGB; a profile that cannot be read is treated as sRGB."""
     profile = image.info.get("icc_profile")
-    if image.mode.startswith("I;16"):
-        image = image.convert("I").point(lambda value: value / 256).convert("L")
-    alpha = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
-    mode = "RGBA" if alpha else "RGB"
-    if profile and image.mode in ("RGB", "RGBA", "CMYK", "L"):
+    mode = "RGBA" if image.mode == "RGBA" else "RGB"
+    if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             target = ImageCms.createProfile("sRGB")
