@@ -35,7 +35,7 @@ from keepwarm.core.steps import (
 )
 from keepwarm.stores.memory import MemoryStore
 from keepwarm.testing import Exploration, Rules, World, explore, sample
-from worlds.test_schedules import fleet, joined, late_tags, race, warm
+from worlds.test_schedules import batches, fleet, joined, late_tags, race, warm
 
 
 def must_fail(found: Exploration) -> None:
@@ -166,6 +166,13 @@ def test_a_nonce_must_be_random_not_a_counter(monkeypatch: pytest.MonkeyPatch) -
 def test_a_flight_with_another_token_must_not_be_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Token, "join_key", property(lambda self: "any"))
     must_fail(explore(joined))
+
+
+def test_a_batch_must_not_join_a_flight_with_another_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Token, "join_key", property(lambda self: "any"))
+    must_fail(sample(batches, seed=1, schedules=500))
 
 
 def test_who_joined_must_not_take_an_unconfirmed_value() -> None:

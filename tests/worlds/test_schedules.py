@@ -87,6 +87,22 @@ def two_writers(world: World) -> None:
     world.reader("a", "k", after="writer", name="then")
 
 
+def batches(world: World) -> None:
+    """A batch and a single call share an entry and a fill while a writer comes."""
+    world.reader("a", "k", batch=True)
+    world.writer("k")
+    world.reader("a", "k", after="writer", batch=True, name="late")
+
+
+def warm_batches(world: World) -> None:
+    """A batch finds near copies that die, and shared entries with tags it did not know."""
+    world.reader("a", "k", late=["item:1"], name="one")
+    world.reader("a", "k", late=["item:1"], name="two", after="one")
+    world.writer("k", tags=["item:1"], after="two")
+    world.reader("a", "k", after="two", batch=True, name="same node")
+    world.reader("b", "k", after="writer", batch=True, name="other node")
+
+
 SCENARIOS: list[Callable[[World], None]] = [
     race,
     warm,
@@ -99,6 +115,8 @@ SCENARIOS: list[Callable[[World], None]] = [
     cleared,
     by_key,
     two_writers,
+    batches,
+    warm_batches,
 ]
 
 

@@ -21,6 +21,7 @@ from itertools import count
 from typing import Any, TypeAlias
 
 from keepwarm.core import fetch as fetching
+from keepwarm.core import fetch_many as fetching_many
 from keepwarm.core import fill as filling
 from keepwarm.core import invalidate as invalidating
 from keepwarm.core.entry import Debt
@@ -44,6 +45,7 @@ from keepwarm.core.steps import (
     DropNear,
     Fill,
     Filled,
+    FillMany,
     Instant,
     NewEpoch,
     Now,
@@ -147,17 +149,26 @@ class World:
         after: str | None = None,
         name: str = "",
         times: int = 1,
+        batch: bool = False,
     ) -> None:
-        """Reads `key` on `node`, depending on `tags`; `late` are named only by the fill."""
+        """Reads `key` on `node`, depending on `tags`; `late` are named only by the fill.
+
+        As a `batch` it is read together with another key.
+        """
         name = name or f"reader {node}"
         subject = self._subject(key, tuple(tags) or (f"tag:{key}",))
 
         def actions() -> Actions:
             for _ in range(times):
                 at_least = self.acked.get(key, 0)
-                run = self._run(name, node, self.rules.fetch(subject), tuple(late))
+                recipe = (
+                    fetching_many.fetch_many((subject, self._subject(f"{key}:other", ("other",))))
+                    if batch
+                    else self.rules.fetch(subject)
+                )
+                run = self._run(name, node, recipe, tuple(late))
                 yield from run
-                result = run.result
+                result = run.result[subject.name] if batch else run.result
                 assert isinstance(result, Answer), result
                 version = int(result.value)
                 self.story.append(f"{name}: got version {version}")
@@ -306,6 +317,16 @@ class _Run:
                     flight, was_joined = self._fill(step)
                     yield _Waiting(flight)
                     reply = self._filled(flight, was_joined)
+                elif isinstance(step, FillMany):
+                    flown = [
+                        (subject.name, *self._fill(Fill(subject, token, False, step.alone)))
+                        for subject, token in step.wanted
+                    ]
+                    replies = {}
+                    for name, flight, was_joined in flown:
+                        yield _Waiting(flight)
+                        replies[name] = self._filled(flight, was_joined)
+                    reply = replies
                 elif type(step) in _LOCAL:
                     reply = self._local(step)
                 else:
