@@ -76,13 +76,19 @@ fill = Fill()
 
 @contextmanager
 def collect() -> Iterator[list[Outcome]]:
-    """The outcomes of all cached calls made inside, in the order in which they ended."""
+    """The outcomes of all cached calls made inside, in the order in which they ended.
+
+    A collector around this one gets them too, when this one ends.
+    """
     outcomes: list[Outcome] = []
+    around = _collector.get()
     token = _collector.set(outcomes)
     try:
         yield outcomes
     finally:
         _collector.reset(token)
+        if around is not None:
+            around.extend(outcomes)
 
 
 def report(outcome: Outcome) -> None:
