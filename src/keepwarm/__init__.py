@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from keepwarm.core.globs import escape
 from keepwarm.core.outcome import Outcome, Reason, Tier
 from keepwarm.core.policy import Policy
-from keepwarm.engine.cache import BlockingCache
 from keepwarm.engine.context import collect, fill
 from keepwarm.engine.plans import Ack
+from keepwarm.engine.threads import BlockingCache
 from keepwarm.errors import (
     ConfigurationError,
     FillAbandoned,

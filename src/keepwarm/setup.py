@@ -10,8 +10,9 @@ from keepwarm.core.keys import check_namespace
 from keepwarm.core.policy import Duration, Policy
 from keepwarm.core.units import seconds, size
 from keepwarm.engine.answers import Parts, SystemClock
-from keepwarm.engine.cache import BaseCache, Wiring
+from keepwarm.engine.cache import BaseCache
 from keepwarm.engine.guard import Guard
+from keepwarm.engine.wiring import Wiring
 from keepwarm.errors import ConfigurationError
 from keepwarm.observe.counters import Counters
 from keepwarm.ports import AsyncShared, BlockingShared, Clock

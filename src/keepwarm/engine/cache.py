@@ -1,142 +1,29 @@
 """The cache: what an application holds, async here and blocking in its twin."""
 
 import asyncio
-import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, ParamSpec, Self, TypeVar, overload
+from typing import Any, Self, TypeVar
 
 from keepwarm.core.entry import Debt
 from keepwarm.core.outcome import Outcome
-from keepwarm.core.policy import Duration, Policy
+from keepwarm.core.policy import Policy
 from keepwarm.core.steps import Describe, Facts, Ping, ask
-from keepwarm.engine.answers import Parts
-from keepwarm.engine.blocking import BlockingDriver
 from keepwarm.engine.call import Call, Plan
 from keepwarm.engine.context import report
-from keepwarm.engine.decorator import AsyncBatch, AsyncCached, BlockingBatch, BlockingCached
+from keepwarm.engine.declaring import Decorators
 from keepwarm.engine.driver import AsyncDriver
 from keepwarm.engine.hints import Hints
 from keepwarm.engine.plans import Ack, Plans
-from keepwarm.engine.spec import Declared, Spec
-from keepwarm.errors import ConfigurationError, NotAcknowledged, Overloaded
-from keepwarm.observe.counters import Counters, Stats
+from keepwarm.engine.threads import BlockingCache
+from keepwarm.engine.wiring import Wiring, begin, finish
+from keepwarm.errors import ConfigurationError
+from keepwarm.observe.counters import Stats
 from keepwarm.observe.health import Health, health_of
-from keepwarm.ports import AsyncShared, BlockingShared
 from keepwarm.stores.codecs import Plain, codec_for
 
-P = ParamSpec("P")
 T = TypeVar("T")
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-@dataclass(frozen=True, slots=True)
-class Wiring:
-    """The parts a cache is joined from; `setup` makes them.
-
-    The two stores are made when first needed: an async one belongs to its event loop.
-    """
-
-    namespace: str
-    policies: Mapping[str, Policy]
-    bound_s: float
-    parts: Parts
-    counters: Counters
-    connect: Callable[[], AsyncShared] | None
-    connect_blocking: Callable[[], BlockingShared] | None
-    closed: Callable[[], None] = lambda: None
-
-
-class Decorators:
-    """`@cache(...)` and `@cache.batch(...)`, for `async def` and `def` alike."""
-
-    _async: "BaseCache"
-    _blocking: "BlockingCache"
-
-    def __call__(
-        self,
-        policy: str | Policy | None = None,
-        *,
-        ttl: Duration | None = None,
-        key: str | None = None,
-        tags: Iterable[str] = (),
-        none: str | None = None,
-        ignore: Iterable[str] = (),
-        when: Callable[..., bool] | None = None,
-        **terms: Any,
-    ) -> "Decorator":
-        """Cache what a function returns, by its arguments.
-
-        `policy` names one of the cache's policies (or is one); or give `ttl` and the
-        other terms of Policy here. `key` and `tags` are templates over the arguments;
-        every argument is in the key or named in `ignore`. `none` is the policy of None
-        answers. `when(...)`, given the arguments, says whether to cache this call.
-        """
-        chosen = _chosen(policy, ttl, terms)
-        return Decorator(self, Declared(chosen, key, _listed(tags), none, _listed(ignore), when))
-
-    def batch(
-        self,
-        policy: str | Policy | None = None,
-        *,
-        ttl: Duration | None = None,
-        key: str | None = None,
-        tags: Iterable[str] = (),
-        none: str | None = None,
-        ignore: Iterable[str] = (),
-        when: Callable[..., bool] | None = None,
-        **terms: Any,
-    ) -> "BatchDecorator":
-        """Cache what a function of a list returns, item by item.
-
-        One read for all items and one call for those missing. Entries are shared with a
-        function of one item that has the same key template and value type.
-        """
-        chosen = _chosen(policy, ttl, terms)
-        return BatchDecorator(
-            self, Declared(chosen, key, _listed(tags), none, _listed(ignore), when)
-        )
-
-
-class Decorator:
-    """What `@cache(...)` returns: apply it to a function."""
-
-    def __init__(self, owner: Decorators, declared: Declared) -> None:
-        self._owner = owner
-        self._declared = declared
-
-    @overload
-    def __call__(  # type: ignore[overload-overlap]  # a coroutine function is async, first
-        self, function: Callable[P, Awaitable[T]]
-    ) -> AsyncCached[P, T]: ...
-    @overload
-    def __call__(self, function: Callable[P, T]) -> BlockingCached[P, T]: ...
-    def __call__(self, function: Callable[..., Any]) -> Any:
-        spec = Spec(function, self._declared, self._owner._async.plans, is_batch=False)
-        if _is_async(function):
-            return AsyncCached[Any, Any](spec, self._owner._async)
-        return BlockingCached[Any, Any](spec, self._owner._blocking)
-
-
-class BatchDecorator:
-    """What `@cache.batch(...)` returns: apply it to a function."""
-
-    def __init__(self, owner: Decorators, declared: Declared) -> None:
-        self._owner = owner
-        self._declared = declared
-
-    @overload
-    def __call__(self, function: Callable[P, Awaitable[dict[K, V]]]) -> AsyncBatch[P, K, V]: ...
-    @overload
-    def __call__(self, function: Callable[P, dict[K, V]]) -> BlockingBatch[P, K, V]: ...
-    def __call__(self, function: Callable[..., Any]) -> Any:
-        spec = Spec(function, self._declared, self._owner._async.plans, is_batch=True)
-        if _is_async(function):
-            return AsyncBatch[Any, Any, Any](spec, self._owner._async)
-        return BlockingBatch[Any, Any, Any](spec, self._owner._blocking)
 
 
 class BaseCache(Decorators):
@@ -153,7 +40,8 @@ class BaseCache(Decorators):
         self._driver: AsyncDriver | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._async = self
-        self._blocking = BlockingCache(self, wiring, hints)
+        self._threads = BlockingCache(self, wiring, hints)
+        self._blocking = self._threads
         self._call = Call(codec_for(Plain), wiring.policies)
         self._closed = False
 
@@ -177,15 +65,16 @@ class BaseCache(Decorators):
         """Let running fills end, stop retrying, disconnect. The cache may not be used after."""
         if self._closed:
             return
-        self._closed = True
         driver, self._driver = self._driver, None
         if driver is not None:
             await driver.aclose()
-        await asyncio.to_thread(self._release)
+        await asyncio.to_thread(self.end)
 
-    def _release(self) -> None:
+    def end(self) -> None:
+        """Release all but the event loop's part; of a cache used from threads, that is all."""
+        self._closed = True
         self._wiring.parts.guard.close()
-        self._blocking.release()
+        self._threads.release()
         self._wiring.closed()
 
     async def __aenter__(self) -> Self:
@@ -196,7 +85,7 @@ class BaseCache(Decorators):
 
     def blocking(self) -> AbstractContextManager["BlockingCache"]:
         """The same cache for threads: `with cache.blocking() as c: c.get(...)`."""
-        return self._blocking
+        return self._threads
 
     def _running(self) -> AsyncDriver:
         loop = asyncio.get_running_loop()
@@ -217,9 +106,9 @@ class BaseCache(Decorators):
     async def do(self, plan: Plan[T]) -> T:
         """Run a plan, and tell who listens how it went."""
         driver = self._running()
-        _begin(plan, self._wiring.counters)
+        begin(plan, self._wiring.counters)
         result = await driver.run(plan.recipe, plan.call)
-        return _finish(plan, result, self._wiring.counters)
+        return finish(plan, result, self._wiring.counters)
 
     def passed(self, outcome: Outcome) -> None:
         """Count and tell of a call that went past the cache."""
@@ -358,168 +247,3 @@ class BaseCache(Decorators):
 
     def __repr__(self) -> str:
         return f"<Cache {self.namespace!r}, {len(self.policies)} policies>"
-
-
-class BlockingCache(Decorators):
-    """The cache for threads: the same operations, the same entries."""
-
-    def __init__(self, owner: BaseCache, wiring: Wiring, hints: Hints) -> None:
-        self._async, self._blocking = owner, self
-        self._owner = owner
-        self._wiring = wiring
-        self._hints = hints
-        self._driver: BlockingDriver | None = None
-
-    @property
-    def enabled(self) -> bool:
-        return self._owner.enabled
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leaves the cache running: it belongs to its owner, who closes it."""
-
-    def close(self) -> None:
-        """Close a cache that is used from threads only."""
-        self._owner._closed = True
-        self._owner._release()
-
-    def release(self) -> None:
-        driver, self._driver = self._driver, None
-        if driver is not None:
-            driver.close()
-
-    def _running(self) -> BlockingDriver:
-        if self._driver is None:
-            connect = self._wiring.connect_blocking
-            shared = connect() if connect is not None else None
-            self._driver = BlockingDriver(self._wiring.parts, self._hints, shared)
-        return self._driver
-
-    def do(self, plan: Plan[T]) -> T:
-        """Run a plan, and tell who listens how it went."""
-        driver = self._running()
-        _begin(plan, self._wiring.counters)
-        result = driver.run(plan.recipe, plan.call)
-        return _finish(plan, result, self._wiring.counters)
-
-    def passed(self, outcome: Outcome) -> None:
-        """As Cache.passed."""
-        self._owner.passed(outcome)
-
-    def get(self, key: str, default: Any = None, *, type: Any = None) -> Any:
-        """As Cache.get."""
-        if not self.enabled:
-            return default
-        return self.do(self._owner.plans.get(key, type, default))
-
-    def get_many(self, keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:
-        """As Cache.get_many."""
-        return self.do(self._owner.plans.get_many(keys, type)) if self.enabled else {}
-
-    def set(
-        self,
-        key: str,
-        value: Any,
-        policy: str | Policy,
-        *,
-        tags: Iterable[str] = (),
-        type: Any = None,
-    ) -> bool:
-        """As Cache.set."""
-        return self.set_many({key: value}, policy, tags=tags, type=type)
-
-    def set_many(
-        self,
-        values: Mapping[str, Any],
-        policy: str | Policy,
-        *,
-        tags: Iterable[str] = (),
-        type: Any = None,
-    ) -> bool:
-        """As Cache.set_many."""
-        plan = self._owner.plans.set_many(values, policy, tags, type)
-        return self.enabled and self.do(plan)
-
-    def get_or_set(
-        self,
-        key: str,
-        factory: Callable[[], Any],
-        policy: str | Policy,
-        *,
-        tags: Iterable[str] = (),
-        type: Any = None,
-    ) -> Any:
-        """As Cache.get_or_set."""
-        if not self.enabled:
-            return factory()
-        return self.do(self._owner.plans.get_or_set(key, factory, policy, tags, type))
-
-    def touch(self, key: str, policy: str | Policy, *, type: Any = None) -> bool:
-        """As Cache.touch."""
-        return self.enabled and self.do(self._owner.plans.touch(key, policy, type))
-
-    def delete(self, *keys: str, type: Any = None) -> Ack:
-        """As Cache.delete."""
-        return self.do(self._owner.plans.delete(keys, type))
-
-    def invalidate(self, *tags: str, then: str | None = None) -> Ack:
-        """As Cache.invalidate."""
-        return self.do(self._owner.plans.invalidate(tags, then))
-
-    def invalidate_key(self, *keys: str) -> Ack:
-        """As Cache.invalidate_key."""
-        return self.do(self._owner.plans.invalidate_keys(keys, ()))
-
-    def invalidate_pattern(self, pattern: str, *, dry_run: bool = False) -> Ack:
-        """As Cache.invalidate_pattern."""
-        if dry_run:
-            return self.do(self._owner.plans.preview(pattern))
-        return self.do(self._owner.plans.invalidate_pattern(pattern))
-
-    def clear(self) -> Ack:
-        """As Cache.clear."""
-        return self.do(self._owner.plans.clear())
-
-
-def _begin(plan: Plan[T], counters: Counters) -> None:
-    if plan.counts is not None:
-        counters.counted(*plan.counts)
-
-
-def _finish(plan: Plan[T], result: Any, counters: Counters) -> T:
-    try:
-        value, outcomes = plan.finish(result)
-    except NotAcknowledged:
-        counters.counted("unacknowledged")
-        raise
-    except Overloaded:
-        counters.counted("overloaded")
-        raise
-    for outcome in outcomes:
-        counters.saw(outcome)
-        report(outcome)
-    return value
-
-
-def _chosen(
-    policy: str | Policy | None, ttl: Duration | None, terms: Mapping[str, Any]
-) -> str | Policy:
-    if policy is None and ttl is not None:
-        return Policy(ttl, **terms)
-    if policy is None or ttl is not None or terms:
-        raise ConfigurationError(
-            'name a policy, or give its terms: @cache("character-detail") or @cache(ttl="5m")'
-        )
-    return policy
-
-
-def _listed(names: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(names, str):
-        raise ConfigurationError(f"write a list: [{names!r}], not {names!r}")
-    return tuple(names)
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(function)

@@ -1,0 +1,144 @@
+"""The cache for threads: the blocking twin of `engine.cache`, over the same plans."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, Self, TypeVar
+
+from keepwarm.core.outcome import Outcome
+from keepwarm.core.policy import Policy
+from keepwarm.engine.blocking import BlockingDriver
+from keepwarm.engine.call import Plan
+from keepwarm.engine.declaring import AsyncOwner, Decorators
+from keepwarm.engine.hints import Hints
+from keepwarm.engine.plans import Ack
+from keepwarm.engine.wiring import Wiring, begin, finish
+
+T = TypeVar("T")
+
+
+class Owner(AsyncOwner, Protocol):
+    """What the twin needs of the cache it belongs to."""
+
+    def end(self) -> None:
+        """Release everything; the cache may not be used after."""
+
+
+class BlockingCache(Decorators):
+    """The cache for threads: the same operations, the same entries."""
+
+    def __init__(self, owner: Owner, wiring: Wiring, hints: Hints) -> None:
+        self._async, self._blocking = owner, self
+        self._owner = owner
+        self._wiring = wiring
+        self._hints = hints
+        self._driver: BlockingDriver | None = None
+
+    @property
+    def enabled(self) -> bool:
+        return self._owner.enabled
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leaves the cache running: it belongs to its owner, who closes it."""
+
+    def close(self) -> None:
+        """Close a cache that is used from threads only."""
+        self._owner.end()
+
+    def release(self) -> None:
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            driver.close()
+
+    def _running(self) -> BlockingDriver:
+        if self._driver is None:
+            connect = self._wiring.connect_blocking
+            shared = connect() if connect is not None else None
+            self._driver = BlockingDriver(self._wiring.parts, self._hints, shared)
+        return self._driver
+
+    def do(self, plan: Plan[T]) -> T:
+        """Run a plan, and tell who listens how it went."""
+        driver = self._running()
+        begin(plan, self._wiring.counters)
+        result = driver.run(plan.recipe, plan.call)
+        return finish(plan, result, self._wiring.counters)
+
+    def passed(self, outcome: Outcome) -> None:
+        """As Cache.passed."""
+        self._owner.passed(outcome)
+
+    def get(self, key: str, default: Any = None, *, type: Any = None) -> Any:
+        """As Cache.get."""
+        if not self.enabled:
+            return default
+        return self.do(self._owner.plans.get(key, type, default))
+
+    def get_many(self, keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:
+        """As Cache.get_many."""
+        return self.do(self._owner.plans.get_many(keys, type)) if self.enabled else {}
+
+    def set(
+        self,
+        key: str,
+        value: Any,
+        policy: str | Policy,
+        *,
+        tags: Iterable[str] = (),
+        type: Any = None,
+    ) -> bool:
+        """As Cache.set."""
+        return self.set_many({key: value}, policy, tags=tags, type=type)
+
+    def set_many(
+        self,
+        values: Mapping[str, Any],
+        policy: str | Policy,
+        *,
+        tags: Iterable[str] = (),
+        type: Any = None,
+    ) -> bool:
+        """As Cache.set_many."""
+        plan = self._owner.plans.set_many(values, policy, tags, type)
+        return self.enabled and self.do(plan)
+
+    def get_or_set(
+        self,
+        key: str,
+        factory: Callable[[], Any],
+        policy: str | Policy,
+        *,
+        tags: Iterable[str] = (),
+        type: Any = None,
+    ) -> Any:
+        """As Cache.get_or_set."""
+        if not self.enabled:
+            return factory()
+        return self.do(self._owner.plans.get_or_set(key, factory, policy, tags, type))
+
+    def touch(self, key: str, policy: str | Policy, *, type: Any = None) -> bool:
+        """As Cache.touch."""
+        return self.enabled and self.do(self._owner.plans.touch(key, policy, type))
+
+    def delete(self, *keys: str, type: Any = None) -> Ack:
+        """As Cache.delete."""
+        return self.do(self._owner.plans.delete(keys, type))
+
+    def invalidate(self, *tags: str, then: str | None = None) -> Ack:
+        """As Cache.invalidate."""
+        return self.do(self._owner.plans.invalidate(tags, then))
+
+    def invalidate_key(self, *keys: str) -> Ack:
+        """As Cache.invalidate_key."""
+        return self.do(self._owner.plans.invalidate_keys(keys, ()))
+
+    def invalidate_pattern(self, pattern: str, *, dry_run: bool = False) -> Ack:
+        """As Cache.invalidate_pattern."""
+        if dry_run:
+            return self.do(self._owner.plans.preview(pattern))
+        return self.do(self._owner.plans.invalidate_pattern(pattern))
+
+    def clear(self) -> Ack:
+        """As Cache.clear."""
+        return self.do(self._owner.plans.clear())

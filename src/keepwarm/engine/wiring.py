@@ -1,0 +1,52 @@
+"""What a cache is joined from, and the running of its plans."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from keepwarm.core.policy import Policy
+from keepwarm.engine.answers import Parts
+from keepwarm.engine.call import Plan
+from keepwarm.engine.context import report
+from keepwarm.errors import NotAcknowledged, Overloaded
+from keepwarm.observe.counters import Counters
+from keepwarm.ports import AsyncShared, BlockingShared
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The parts a cache is joined from; `setup` makes them.
+
+    The two stores are made when first needed: an async one belongs to its event loop.
+    """
+
+    namespace: str
+    policies: Mapping[str, Policy]
+    bound_s: float
+    parts: Parts
+    counters: Counters
+    connect: Callable[[], AsyncShared] | None
+    connect_blocking: Callable[[], BlockingShared] | None
+    closed: Callable[[], None] = lambda: None
+
+
+def begin(plan: Plan[T], counters: Counters) -> None:
+    if plan.counts is not None:
+        counters.counted(*plan.counts)
+
+
+def finish(plan: Plan[T], result: Any, counters: Counters) -> T:
+    try:
+        value, outcomes = plan.finish(result)
+    except NotAcknowledged:
+        counters.counted("unacknowledged")
+        raise
+    except Overloaded:
+        counters.counted("overloaded")
+        raise
+    for outcome in outcomes:
+        counters.saw(outcome)
+        report(outcome)
+    return value
