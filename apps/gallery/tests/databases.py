@@ -10,11 +10,13 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
 import pytest
+
 from gallery.data.database import Database
 from gallery.data.seeding import seed
 from gallery.data.world import SMALL
@@ -78,7 +80,9 @@ class Postgres:
         return str(self._server.get_uri(database=name))
 
     def _run(self, statement: str) -> None:
-        asyncio.run(_execute(self._url("postgres"), statement))
+        # In a thread, so that it can also be called where a loop is running.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, _execute(self._url("postgres"), statement)).result()
 
     def copy(self, template: str) -> str:
         name = f"copy_{uuid.uuid4().hex}"

@@ -1,4 +1,4 @@
-"""`python -m gallery.data`: bring a database to head, and seed it."""
+"""`python -m gallery.data`: bring a database to head, seed it, explain its queries."""
 
 import argparse
 import asyncio
@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from gallery.data.database import Database
-from gallery.data.seeding import DEMO_PASSWORD, SeedReport, seed
+from gallery.data.explaining import examples, explain
+from gallery.data.seeding import DEMO_PASSWORD, SeedReport, seed, seeding
 from gallery.data.world import SIZES
 
 DEFAULT_URL = "sqlite:///.run/gallery/gallery.db"
@@ -37,6 +38,9 @@ async def main(arguments: argparse.Namespace) -> None:
         if arguments.verb == "migrate":
             await database.migrate()
             return
+        if arguments.verb == "explain":
+            await print_plans(database)
+            return
         reference = arguments.reference or datetime.now(UTC)
         rounded = reference.replace(minute=reference.minute // 10 * 10, second=0, microsecond=0)
         done = await seed_with_progress(database, arguments.size, arguments.seed, rounded)
@@ -50,6 +54,24 @@ async def main(arguments: argparse.Namespace) -> None:
     console.print(f"or as admin with {done.admin_password!r}.", highlight=False)
 
 
+async def print_plans(database: Database) -> None:
+    """Every query's time and plans on a seeded database, as Markdown on standard output."""
+    async with database.session() as session:
+        marker = await seeding(session)
+    if marker is None:
+        raise SystemExit("Not seeded: run `python -m gallery.data seed` first.")
+    print("| query | ms (median of 5) | statements |\n|---|---:|---:|")
+    found = []
+    calls = examples(marker.reference, user_id=5, character_id=1_000, username="u3")
+    for name, query in calls.items():
+        found.append(await explain(database, query, name))
+        print(f"| {name} | {found[-1].median_ms:,.1f} | {len(found[-1].plans)} |", flush=True)
+    for one in found:
+        print(f"\n### {one.name}\n")
+        for plan in one.plans:
+            print("".join(f"    {line}\n" for line in plan))
+
+
 def _aware(value: str) -> datetime:
     at = datetime.fromisoformat(value)
     return at if at.tzinfo else at.replace(tzinfo=UTC)
@@ -57,7 +79,7 @@ def _aware(value: str) -> datetime:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m gallery.data", description=__doc__)
-    parser.add_argument("verb", choices=["migrate", "seed"])
+    parser.add_argument("verb", choices=["migrate", "seed", "explain"])
     parser.add_argument("--size", choices=sorted(SIZES), default="default")
     parser.add_argument("--seed", type=int, default=1, help="another number, another world")
     parser.add_argument("--database", default=os.environ.get("DATABASE_URL") or DEFAULT_URL)

@@ -87,6 +87,9 @@ class World:
         drawn = _draw(self._random.random(self.size.users * TASTES), bounds)
         return drawn.reshape(self.size.users, TASTES)
 
+    def tags_liked_by(self, user_id: int) -> list[str]:
+        return [grammar.TAGS[tag] for tag in self.liked_tags[user_id - 1]]
+
     def _make_pools(self) -> list[Ints]:
         """The characters of each tag, then of each species, then all."""
         by_tag: list[list[int]] = [[] for _ in grammar.TAGS]
@@ -177,7 +180,7 @@ class World:
         for at, (says, loves, hides, which) in enumerate(dice):
             if says > 0.7:
                 continue
-            liked = [grammar.TAGS[tag] for tag in self.liked_tags[at]]
+            liked = self.tags_liked_by(at + 1)
             weights = {tag: 1.0 - 0.25 * n for n, tag in enumerate(dict.fromkeys(liked))}
             others = [tag for tag in grammar.TAGS if tag not in weights]
             hidden = [others[int(which * len(others))]] if hides < 0.15 else []

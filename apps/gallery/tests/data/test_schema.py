@@ -1,0 +1,145 @@
+"""The schema: migrations and models agree, and cheap queries read along an index."""
+
+import asyncio
+import re
+
+import pytest
+from alembic import command
+from databases import REFERENCE
+from sqlalchemy import inspect, text
+
+from gallery.data.database import Database, alembic_config
+from gallery.data.explaining import examples, plan, recorded
+from gallery.data.models import Base
+
+EXPENSIVE = {"list trending", "list all", "list featured", "global_scores"}
+# Every character must be looked at: shuffled anew, or searched for text.
+SCANNING = {"list discover", "list newest found by text"}
+
+
+async def test_migrations_make_what_the_models_say(empty_database: Database) -> None:
+    async with empty_database.engine.connect() as connection:
+        await connection.run_sync(lambda sync: command.check(alembic_config(sync)))
+
+
+async def test_migrations_can_be_undone(empty_database: Database) -> None:
+    async with empty_database.engine.begin() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "base"))
+    async with empty_database.engine.connect() as connection:
+        tables = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+    assert tables == ["alembic_version"]
+
+
+async def test_several_processes_may_migrate_at_once(blank_database_url: str) -> None:
+    several = [Database(blank_database_url) for _ in range(3)]
+    try:
+        await asyncio.gather(*(database.migrate() for database in several))
+        async with several[0].session() as session:
+            assert await session.scalar(text("SELECT count(*) FROM characters")) == 0
+    finally:
+        for database in several:
+            await database.dispose()
+
+
+def names() -> list[str]:
+    return list(examples(REFERENCE, user_id=5, character_id=10, username="u3"))
+
+
+@pytest.mark.parametrize("name", sorted(set(names()) - SCANNING))
+async def test_queries_read_along_indexes(database: Database, name: str) -> None:
+    """No step reads a whole table of rows, except those that must."""
+    query = examples(REFERENCE, user_id=5, character_id=10, username="u3")[name]
+    async with recorded(database) as sent, database.session() as session:
+        await query(session)
+    statements = list(sent)
+    assert statements
+    async with database.session() as session:
+        if database.backend == "postgresql":
+            # Small tables are quicker read whole; what matters is whether an index would do.
+            await session.execute(text("SET LOCAL enable_seqscan = off"))
+            await session.execute(text("SET LOCAL enable_bitmapscan = off"))
+        steps = [step for one in statements for step in await plan(session, one)]
+    whole = [step for step in steps if re.search(r"Seq Scan on|SCAN (?!\(|.*USING)", step)]
+    if database.backend == "sqlite":
+        # Results of earlier steps, and the tags, of which there are fewer than a hundred.
+        made = {"trending", "people", "popularity", "shared", "CONSTANT", "tags"}
+        whole = [step for step in whole if step.split()[1] not in made]
+    assert whole == []
+
+
+@pytest.mark.parametrize(
+    "name, index", [("list trending", "recent"), ("list all", "people"), ("tastes", "history")]
+)
+async def test_interactions_are_read_from_a_covering_index_alone(
+    database: Database, name: str, index: str
+) -> None:
+    query = examples(REFERENCE, user_id=5, character_id=10, username="u3")[name]
+    async with recorded(database) as sent, database.session() as session:
+        await query(session)
+    statements = list(sent)
+    async with database.session() as session:
+        if database.backend == "postgresql":
+            await session.execute(text("SET LOCAL enable_seqscan = off"))
+            await session.execute(text("SET LOCAL enable_bitmapscan = off"))
+        steps = "\n".join([s for one in statements for s in await plan(session, one)])
+    kind = "USING COVERING INDEX" if database.backend == "sqlite" else "Index Only Scan using"
+    assert f"{kind} ix_interactions_{index}" in steps
+
+
+async def test_every_foreign_key_has_an_index(empty_database: Database) -> None:
+    """Deleting a user or a character must not read whole tables."""
+    for table in Base.metadata.tables.values():
+        leading = {next(iter(index.columns)).name for index in table.indexes}
+        leading.add(next(iter(table.primary_key.columns)).name)
+        for key in table.foreign_keys:
+            assert key.parent.name in leading, key
+
+
+async def test_queries_are_counted(database: Database) -> None:
+    before = database.queries
+    async with database.session() as session:
+        await session.execute(text("SELECT 1"))
+        await session.execute(text("SELECT 2"))
+    assert database.queries - before == 2
+
+
+async def test_a_snapshot_does_not_see_later_commits(database: Database) -> None:
+    counting = text("SELECT view_count FROM characters WHERE id = 1")
+    async with database.snapshot() as session:
+        before = await session.scalar(counting)
+        async with database.transaction() as writer:
+            await writer.execute(text("UPDATE characters SET view_count = 999999 WHERE id = 1"))
+        assert await session.scalar(counting) == before
+    async with database.session() as session:
+        assert await session.scalar(counting) == 999_999
+
+
+async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
+    async def fail_half_way() -> None:
+        async with database.transaction() as session:
+            await session.execute(text("DELETE FROM interactions"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail_half_way()
+    async with database.session() as session:
+        assert await session.scalar(text("SELECT count(*) FROM interactions")) == 6_000
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://", "sqlite:///:memory:"])
+def test_databases_it_cannot_use_are_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"SQLite needs a file|must be sqlite or postgresql"):
+        Database(url)
+
+
+def test_passwords_do_not_show() -> None:
+    assert "hush" not in repr(Database("postgresql://me:hush@127.0.0.1/gallery"))
+
+
+async def test_sqlite_is_set_up_for_a_server(database: Database) -> None:
+    if database.backend == "postgresql":
+        return
+    async with database.engine.connect() as connection:
+        for pragma, value in [("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 1)]:
+            found = await connection.exec_driver_sql(f"PRAGMA {pragma}")
+            assert found.scalar() == value
