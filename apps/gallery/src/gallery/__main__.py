@@ -42,12 +42,15 @@ def main() -> int:
             format="%(message)s",
             handlers=[RichHandler(console=console, show_path=False, rich_tracebacks=False)],
         )
-        logging.getLogger("alembic").setLevel(logging.WARNING)
+        for talkative in ("alembic", "pyvips", "httpx"):
+            logging.getLogger(talkative).setLevel(logging.WARNING)
         asyncio.run(_seed(settings))
         app = create_app(settings)
         _tell(settings, listener.getsockname()[1])
         server = uvicorn.Server(
-            uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
+            uvicorn.Config(
+                app, log_config=None, log_level="warning", access_log=False, server_header=False
+            )
         )
         server.run(sockets=[listener])
     return 0
@@ -127,6 +130,7 @@ def _password_file(settings: Settings) -> Path:
 
 def _tell(settings: Settings, port: int) -> None:
     address = f"http://{settings.host}:{port}"
+    is_on = settings.cache.get("enabled", True)
     lines = (
         ("Gallery", address),
         ("API", f"{address}/docs"),
@@ -137,7 +141,7 @@ def _tell(settings: Settings, port: int) -> None:
         ("Database", masked_url(settings.database_url)),
         (
             "Cache",
-            masked_url(settings.cache["url"]) if settings.cache.get("enabled", True) else "off",
+            masked_url(settings.cache["url"]) if is_on else "off",
         ),
     )
     console.print()

@@ -100,7 +100,7 @@ def create_app(
     install_problems(app)
 
     # The last added stands first: refusals wear the browser's rules too.
-    keepwarm_fastapi.install(app, cache)
+    keepwarm_fastapi.install(app, cache, admin_token=settings.admin_token)
     app.add_middleware(SameSiteWrites)
     app.add_middleware(
         BodyLimit,

@@ -4,6 +4,7 @@ import { get, session } from "./api.js";
 import { drawAccount } from "./account.js";
 import { character } from "./character.js";
 import { h, show } from "./dom.js";
+import { go } from "./router.js";
 import { drawModes, wall } from "./wall.js";
 
 let leaving = new AbortController();
@@ -26,12 +27,6 @@ async function draw() {
   }
 }
 
-export function go(address) {
-  history.pushState(null, "", address);
-  scrollTo(0, 0);
-  return draw();
-}
-
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-link]");
   if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
@@ -50,6 +45,7 @@ document.querySelector("#search").addEventListener("submit", (event) => {
 
 addEventListener("popstate", draw);
 addEventListener("gallery:changed", draw);
+addEventListener("gallery:gone", draw);
 
 try {
   const me = await get("/api/auth/me");

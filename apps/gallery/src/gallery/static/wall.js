@@ -1,13 +1,15 @@
 // The wall: one page of characters in a mode, filtered, searched, paged.
 
-import { get, session } from "./api.js";
+import { get } from "./api.js";
 import { count, h, picture, plural, show } from "./dom.js";
+import { go } from "./router.js";
 
 const MODES = [
   ["trending", "Trending"], ["featured", "Featured"], ["discover", "Discover"], ["newest", "Newest"], ["all", "All"],
 ];
 const PAGE_SIZE = 24;
-const FILTERS = [];
+
+let facets = null; // species and tags to choose from, asked for once per visit
 
 export function drawModes() {
   const here = new URLSearchParams(location.search);
@@ -41,6 +43,12 @@ export async function wall(query, signal) {
     }
     return `/?${next}`;
   };
+  facets ??= await get("/api/facets", { signal }).catch(() => null);
+  const choose = (name, label, options) => h("select", {
+    "aria-label": label, onchange: (event) => go(at({ [name]: event.target.value, page: null })),
+  }, h("option", { value: "" }, label), [...new Set([query.get(name), ...options])].filter(Boolean).map((option) =>
+    h("option", { value: option, selected: query.get(name) === option }, option)));
+  const without = (name) => query.get(name) && h("a", { class: "button", href: at({ [name]: null, page: null }), "data-link": true, "aria-label": `Not only ${query.get(name)}` }, `${query.get(name)} ×`);
   const pages = Math.ceil(found.total / PAGE_SIZE);
   const turn = (label, to, able) => able
     ? h("a", { class: "button", href: at({ page: to }), "data-link": true, rel: label === "Next" ? "next" : "prev" }, label)
@@ -48,7 +56,10 @@ export async function wall(query, signal) {
   show(
     h("div", { class: "bar" },
       h("h1", {}, query.get("q") ? `“${query.get("q")}”` : MODES.find(([each]) => each === mode)?.[1] ?? mode,
-        h("small", {}, plural(found.total, "character")))),
+        h("small", {}, plural(found.total, "character"))),
+      without("q"), without("creator"),
+      facets && choose("species", "Any species", facets.species),
+      facets && choose("tag", "Any tag", facets.tags)),
     found.items.length
       ? cards(found.items, { sizes: "(max-width: 46rem) 46vw, 13rem", eager: 6 })
       : h("div", { class: "empty" }, h("h2", {}, "Nobody by that description"), h("p", {}, "Try fewer words or filters.")),
