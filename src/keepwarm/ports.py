@@ -35,6 +35,10 @@ class AsyncShared(Protocol):
 
     async def aclose(self) -> None: ...
 
+    def abandon(self) -> None:
+        """Let go of the sockets of an event loop that has been closed."""
+        ...
+
 
 class BlockingShared(Protocol):
     """The same for the blocking engine; safe to use from several threads."""

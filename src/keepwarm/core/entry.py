@@ -82,6 +82,18 @@ class Debt:
     def __bool__(self) -> bool:
         return bool(self.stamps or self.globs or self.everything)
 
+    def plus(self, other: "Debt") -> "Debt":
+        """Both together."""
+        if not other or other is self:
+            return self
+        if not self:
+            return other
+        return Debt(
+            self.stamps | other.stamps,
+            tuple(dict.fromkeys(self.globs + other.globs)),
+            self.everything or other.everything,
+        )
+
     def covers(self, logical: str, stamps: Iterable[str]) -> bool:
         return (
             self.everything

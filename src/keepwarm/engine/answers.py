@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from keepwarm.core.entry import Seen, names_of
+from keepwarm.core.entry import Debt, Seen, names_of
 from keepwarm.core.steps import (
+    AddPattern,
     Away,
+    ChangeStamps,
     Confirm,
     Decode,
     DeleteShared,
@@ -17,6 +19,7 @@ from keepwarm.core.steps import (
     DropNear,
     Held,
     Instant,
+    NewEpoch,
     Now,
     Owe,
     ReadNear,
@@ -32,6 +35,9 @@ from keepwarm.engine.hints import Hints
 from keepwarm.ports import Clock, NearStore, Observer, StoreAway
 from keepwarm.stores.memory import MemoryStore
 
+# Counts the time that the machine slept, too: a near copy must not outlive its bound.
+_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 
 class SystemClock:
     """The machine's clocks."""
@@ -40,7 +46,7 @@ class SystemClock:
         return time.time()
 
     def mono(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(_SINCE_BOOT)
 
 
 def default_fills() -> int:
@@ -131,13 +137,30 @@ class Answers:
             return None
         return Away(why, self._parts.guard.debt)
 
-    def came(self, step: Step[Any], reply: Any) -> Any:
-        """The reply to `step` as the store gave it, and what this process knows beside."""
+    def cut_short(self, step: Step[Any]) -> None:
+        """`step` was cancelled on its way: whether the store carried it out is unknown.
+
+        A cancelled invalidation has nobody left who could try again, but what it was for
+        has happened: it is owed, and repeated (G2).
+        """
+        if isinstance(step, ChangeStamps) and not step.is_soft:
+            self._parts.guard.owe(Debt(stamps=frozenset(step.stamps)))
+        elif isinstance(step, AddPattern):
+            self._parts.guard.owe(Debt(globs=(step.glob,)))
+        elif isinstance(step, NewEpoch):
+            self._parts.guard.owe(Debt(everything=True))
+
+    def came(self, step: Step[Any], reply: Any, before: Debt) -> Any:
+        """The reply to `step` as the store gave it, and what this process knows beside.
+
+        `before` is what was owed when the step was sent: a reply may be older than a
+        repayment that overtook it, so both debts count.
+        """
         self._parts.guard.succeeded()
         self.counted(step)
         if isinstance(reply, Seen) and reply.foreign:
             self._parts.observer.counted("foreign", reply.foreign)
-        debt = self._parts.guard.debt
+        debt = before.plus(self._parts.guard.debt)
         if debt and isinstance(reply, Seen):
             return replace(reply, debt=debt)
         if debt and isinstance(step, Confirm) and not debt.stamps.isdisjoint(step.late):

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from keepwarm.core.fill import fill
 from keepwarm.core.outcome import Reason
+from keepwarm.core.stamps import Token
 from keepwarm.core.steps import (
     Busy,
     CallOrigin,
@@ -99,29 +100,34 @@ class BlockingDriver:
         if guard.is_open:
             return self.answers.unasked(step, guard.why)
         assert self._shared is not None
+        debt = guard.debt
         try:
             reply = self._shared.answer(step)
         except StoreAway as away:
             return self.answers.away(step, away)
-        return self.answers.came(step, reply)
+        return self.answers.came(step, reply, debt)
 
     # Fills.
 
     def _fill(self, step: Fill, call: Call) -> FillReply:
-        subject = step.subject
+        subject, has_slot = step.subject, False
+        if step.may_be_stale and (step.alone or not self._can_join(subject, step.token)):
+            # Before the flight is listed: nobody must join one that gives up at once.
+            has_slot = self._take(subject, 0)
+            if not has_slot:
+                return Busy()
         flight, is_joining = self._join(((subject, step.token),), call, listed=not step.alone)
         if is_joining:
+            if has_slot:
+                self._release(subject)
             return self._wait(flight, subject, step.may_be_stale, is_joining=True)
-        if step.may_be_stale:
-            if not self._take(flight, 0):
-                self._give_up(flight, Overloaded(subject.policy_name, 0))
-                return Busy()
-            if subject.policy.soft_timeout_s is not None:
-                self._in_pool(flight)
-                return self._wait(flight, subject, may_be_stale=True, is_joining=False)
-            self._fly(flight)
-        else:
+        if not has_slot:
             self._lead(flight)
+        elif subject.policy.soft_timeout_s is not None:
+            self._in_pool(flight)
+            return self._wait(flight, subject, may_be_stale=True, is_joining=False)
+        else:
+            self._fly(flight)
         return reply_of(flight.done.result(), subject, is_joining=False)
 
     def _fill_many(self, step: FillMany, call: Call) -> Mapping[str, FillReply]:
@@ -129,7 +135,7 @@ class BlockingDriver:
         own: list[Any] = []
         with self._lock:
             for subject, token in step.wanted:
-                flight = None if step.alone else self._by_key.get(key_of(subject, token))
+                flight = None if step.alone else self._joinable(subject, token)
                 if flight is None:
                     own.append((subject, token))
                 else:
@@ -155,25 +161,34 @@ class BlockingDriver:
     def _refresh(self, step: Refresh, call: Call) -> None:
         if call.origin is None:
             return
+        subject = step.wanted[0][0]
+        if not self._take(subject, 0):
+            return
         with self._lock:
-            wanted = tuple(
-                (subject, token)
-                for subject, token in step.wanted
-                if key_of(subject, token) not in self._by_key
-            )
-            if not wanted:
-                return
+            wanted = tuple(w for w in step.wanted if key_of(*w) not in self._by_key)
             flight = _Flight(wanted, call)
             self._list(flight)
-        if self._take(flight, 0):
+        if wanted:
             self._in_pool(flight)
         else:
-            self._give_up(flight, Overloaded(wanted[0][0].policy_name, 0))
+            self._release(subject)
+
+    def _can_join(self, subject: Subject, token: Token | None) -> bool:
+        with self._lock:
+            return self._joinable(subject, token) is not None
+
+    def _joinable(self, subject: Subject, token: Token | None) -> _Flight | None:
+        """The flight to join, under the lock.
+
+        From within a fill, not one that waits for a slot: it may be the slot of this fill.
+        """
+        found = self._by_key.get(key_of(subject, token))
+        return found if found is None or found.is_started or running.get() is None else None
 
     def _join(self, wanted: Wanted, call: Call, *, listed: bool) -> tuple[_Flight, bool]:
         """The flight that may be joined for the one thing wanted, else a new one."""
         with self._lock:
-            found = self._by_key.get(key_of(*wanted[0])) if listed else None
+            found = self._joinable(*wanted[0]) if listed else None
             if found is not None:
                 found.is_joined = True
                 return found, True
@@ -186,21 +201,24 @@ class BlockingDriver:
         """Fly it in this thread, as soon as there is a slot."""
         subject = flight.wanted[0][0]
         hard_s = subject.policy.hard_timeout_s
-        if self._take(flight, hard_s):
+        if self._take(subject, hard_s):
             self._fly(flight)
         else:
             self._give_up(flight, Overloaded(subject.policy_name, hard_s))
 
-    def _take(self, flight: _Flight, timeout_s: float) -> bool:
+    def _take(self, subject: Subject, timeout_s: float) -> bool:
         if running.get() is not None:
             return True  # rides on the slot of the fill around it
         with self._lock:
-            subject = flight.wanted[0][0]
             slots = self._slots.get(subject.policy_name)
             if slots is None:
                 limit = subject.policy.max_fills or self._parts.fills
                 slots = self._slots[subject.policy_name] = threading.BoundedSemaphore(limit)
         return slots.acquire(timeout=timeout_s) if timeout_s else slots.acquire(blocking=False)
+
+    def _release(self, subject: Subject) -> None:
+        if running.get() is None:
+            self._slots[subject.policy_name].release()
 
     def _in_pool(self, flight: _Flight) -> None:
         with self._lock:
@@ -210,7 +228,6 @@ class BlockingDriver:
         pool.submit(copy_context().run, self._fly, flight)
 
     def _fly(self, flight: _Flight) -> None:
-        rides = running.get() is not None
         with self._lock:
             flight.is_started = True
             if any(token is None for _, token in flight.wanted):
@@ -226,8 +243,7 @@ class BlockingDriver:
             with self._lock:
                 self._unlist(flight)
             flight.done.set_result(results)
-            if not rides:
-                self._slots[policy_name].release()
+            self._release(flight.wanted[0][0])
 
     def _run_fill(self, flight: _Flight) -> Results:
         enter_fill()

@@ -1,6 +1,7 @@
 """The cache: what an application holds, async here and blocking in its twin."""
 
 import asyncio
+import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -65,10 +66,15 @@ class BaseCache(Decorators):
         """Let running fills end, stop retrying, disconnect. The cache may not be used after."""
         if self._closed:
             return
+        self._closed = True
         driver, self._driver = self._driver, None
         if driver is not None:
             await driver.aclose()
         await asyncio.to_thread(self.end)
+
+    @property
+    def is_closed(self) -> bool:
+        return self._closed
 
     def end(self) -> None:
         """Release all but the event loop's part; of a cache used from threads, that is all."""
@@ -98,6 +104,8 @@ class BaseCache(Decorators):
                 "this cache runs on another event loop: use one cache per loop, "
                 "or cache.blocking() from other threads"
             )
+        if self._driver is not None:
+            self._driver.abandon()  # its loop is gone
         connect = self._wiring.connect
         shared = connect() if connect is not None else None
         self._driver, self._loop = AsyncDriver(self._wiring.parts, self._hints, shared), loop
@@ -173,7 +181,7 @@ class BaseCache(Decorators):
         """The value of `key`, by `factory()` if there is none; fenced, one call for all."""
         if not self.enabled:
             value = factory()
-            return await value if asyncio.iscoroutine(value) else value
+            return await value if inspect.isawaitable(value) else value
         return await self.do(self.plans.get_or_set(key, factory, policy, tags, type))
 
     async def touch(self, key: str, policy: str | Policy, *, type: Any = None) -> bool:

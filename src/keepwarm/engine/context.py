@@ -91,6 +91,17 @@ def collect() -> Iterator[list[Outcome]]:
             around.extend(outcomes)
 
 
+def build_on_nothing() -> None:
+    """A cached call failed: what it depended on is unknown, so the enclosing fill is not stored.
+
+    It may answer all the same, with a default; but nothing would tell it when the cause
+    of the failure has gone.
+    """
+    current = running.get()
+    if current is not None:
+        current.absorbed = None
+
+
 def report(outcome: Outcome) -> None:
     """Tell the enclosing fill and collector, if there are any, how a call was answered."""
     current = running.get()

@@ -121,10 +121,14 @@ class AsyncCached(_Handle, Generic[P, T]):
 
     async def peek(self, *args: P.args, **kwargs: P.kwargs) -> T | None:
         """The stored value, or None; the function is not called."""
+        if not self._cache.enabled:
+            return None
         return cast("T | None", await self._cache.do(self._peek(args, kwargs)))
 
     async def refresh(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the function whatever is stored, and store what it returns."""
+        if not self._cache.enabled:
+            return await self.uncached(*args, **kwargs)
         return cast("T", await self._cache.do(self._refill(args, kwargs)))
 
     async def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> Ack:
@@ -138,7 +142,7 @@ class AsyncCached(_Handle, Generic[P, T]):
 
     async def put(self, value: T, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Store `value`, read nobody knows when: `unfenced`. False where it was not stored."""
-        return await self._cache.do(self._put(value, args, kwargs))
+        return self._cache.enabled and await self._cache.do(self._put(value, args, kwargs))
 
     async def explain(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """A sentence on what a call would be answered from."""
@@ -166,10 +170,14 @@ class BlockingCached(_Handle, Generic[P, T]):
 
     def peek(self, *args: P.args, **kwargs: P.kwargs) -> T | None:
         """The stored value, or None; the function is not called."""
+        if not self._cache.enabled:
+            return None
         return cast("T | None", self._cache.do(self._peek(args, kwargs)))
 
     def refresh(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the function whatever is stored, and store what it returns."""
+        if not self._cache.enabled:
+            return self.uncached(*args, **kwargs)
         return cast("T", self._cache.do(self._refill(args, kwargs)))
 
     def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> Ack:
@@ -183,7 +191,7 @@ class BlockingCached(_Handle, Generic[P, T]):
 
     def put(self, value: T, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Store `value`, read nobody knows when: `unfenced`. False where it was not stored."""
-        return self._cache.do(self._put(value, args, kwargs))
+        return self._cache.enabled and self._cache.do(self._put(value, args, kwargs))
 
     def explain(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """A sentence on what a call would be answered from."""

@@ -100,11 +100,15 @@ class AsyncDriver:
         if guard.is_open:
             return self.answers.unasked(step, guard.why)
         assert self._shared is not None
+        debt = guard.debt
         try:
             reply = await self._shared.answer(step)
         except StoreAway as away:
             return self.answers.away(step, away)
-        return self.answers.came(step, reply)
+        except asyncio.CancelledError:
+            self.answers.cut_short(step)
+            raise
+        return self.answers.came(step, reply, debt)
 
     # Fills.
 
@@ -119,7 +123,7 @@ class AsyncDriver:
             if flight is None:
                 return Busy()
         else:
-            flight.is_joined = True
+            self._board(flight)
         soft_s = subject.policy.soft_timeout_s if step.may_be_stale else None
         return await self._wait(flight, subject, soft_s, is_joining)
 
@@ -131,7 +135,7 @@ class AsyncDriver:
             if flight is None:
                 own.append((subject, token))
             else:
-                flight.is_joined = True
+                self._board(flight)
                 waits.append((flight, subject, True))
         if own:
             flight = self._launch(tuple(own), call, listed=not step.alone, queue=True)
@@ -191,6 +195,19 @@ class AsyncDriver:
             self._table.add(flight)
         self._start(flight)
         return flight
+
+    def _board(self, flight: Flight) -> None:
+        """Join `flight`; from within a fill, not one that waits for the slot held by that fill.
+
+        1. fill A of the policy's only slot runs   2. a caller of B queues
+        3. A's origin calls B: it would wait for B, and B for A's slot
+        """
+        flight.is_joined = True
+        if running.get() is None or flight.is_started or flight.slots is None:
+            return
+        flight.slots.queue.remove(flight)
+        flight.slots = None
+        self._start(flight)
 
     def _start(self, flight: Flight) -> None:
         flight.is_started = True
@@ -273,6 +290,11 @@ class AsyncDriver:
                 return Raised(FillTimeout(subject.policy_name, hard_s), Reason.ORIGIN_SLOW)
             return Raised(Overloaded(subject.policy_name, hard_s), Reason.OVERLOADED)
         return reply_of(flight.done.result(), subject, is_joining)
+
+    def abandon(self) -> None:
+        """Let go of what a closed event loop left behind."""
+        if self._shared is not None:
+            self._shared.abandon()
 
     async def aclose(self) -> None:
         """Let running fills finish for a while, cancel the rest, release the store."""

@@ -67,10 +67,11 @@ class Guard:
         if not away.is_fault:
             return
         with self._lock:
-            was_open = self._breaker.is_open
+            if self._breaker.is_open:
+                return  # sent before it opened: only the probe's own failures count now
             self._breaker = self._breaker.failed(self._clock.mono())
             self._why = away.why
-            has_opened = self._breaker.is_open and not was_open
+            has_opened = self._breaker.is_open
         if has_opened:
             log.warning(
                 "shared store away (%s): answering from the near tier and the origin", away.why

@@ -119,7 +119,15 @@ class Plans:
         return Plan(fetching.refill(subject), call, _value)
 
     def fetch_many(self, subjects: tuple[Subject, ...], call: Call) -> Plan[dict[str, Any]]:
-        return Plan(fetching_many.fetch_many(subjects), call, _values)
+        def finish(
+            result: Mapping[str, Answer | Raised],
+        ) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
+            values, outcomes = _values(result)
+            # What does not exist is an answer too, on which an enclosing fill depends.
+            missed = (_miss(s, Reason.FILLED) for s in subjects if s.name not in result)
+            return values, (*outcomes, *missed)
+
+        return Plan(fetching_many.fetch_many(subjects), call, finish)
 
     def peek(self, subject: Subject, call: Call, default: Any = None) -> Plan[Any]:
         def finish(result: Answer | Absent) -> tuple[Any, tuple[Outcome, ...]]:

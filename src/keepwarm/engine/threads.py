@@ -1,5 +1,6 @@
 """The cache for threads: the blocking twin of `engine.cache`, over the same plans."""
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, Self, TypeVar
 
@@ -11,12 +12,16 @@ from keepwarm.engine.declaring import AsyncOwner, Decorators
 from keepwarm.engine.hints import Hints
 from keepwarm.engine.plans import Ack
 from keepwarm.engine.wiring import Wiring, begin, finish
+from keepwarm.errors import ConfigurationError
 
 T = TypeVar("T")
 
 
 class Owner(AsyncOwner, Protocol):
     """What the twin needs of the cache it belongs to."""
+
+    @property
+    def is_closed(self) -> bool: ...
 
     def end(self) -> None:
         """Release everything; the cache may not be used after."""
@@ -31,6 +36,7 @@ class BlockingCache(Decorators):
         self._wiring = wiring
         self._hints = hints
         self._driver: BlockingDriver | None = None
+        self._making = threading.Lock()
 
     @property
     def enabled(self) -> bool:
@@ -47,16 +53,22 @@ class BlockingCache(Decorators):
         self._owner.end()
 
     def release(self) -> None:
-        driver, self._driver = self._driver, None
+        with self._making:
+            driver, self._driver = self._driver, None
         if driver is not None:
             driver.close()
 
     def _running(self) -> BlockingDriver:
-        if self._driver is None:
-            connect = self._wiring.connect_blocking
-            shared = connect() if connect is not None else None
-            self._driver = BlockingDriver(self._wiring.parts, self._hints, shared)
-        return self._driver
+        if (driver := self._driver) is not None:
+            return driver
+        with self._making:  # two would be two tables of flights: two origin calls
+            if self._owner.is_closed:
+                raise ConfigurationError("this cache was closed: make a new one")
+            if self._driver is None:
+                connect = self._wiring.connect_blocking
+                shared = connect() if connect is not None else None
+                self._driver = BlockingDriver(self._wiring.parts, self._hints, shared)
+            return self._driver
 
     def do(self, plan: Plan[T]) -> T:
         """Run a plan, and tell who listens how it went."""

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from keepwarm.core.policy import Policy
 from keepwarm.engine.answers import Parts
 from keepwarm.engine.call import Plan
-from keepwarm.engine.context import report
+from keepwarm.engine.context import build_on_nothing, report
 from keepwarm.errors import NotAcknowledged, Overloaded
 from keepwarm.observe.counters import Counters
 from keepwarm.ports import AsyncShared, BlockingShared
@@ -45,6 +45,10 @@ def finish(plan: Plan[T], result: Any, counters: Counters) -> T:
         raise
     except Overloaded:
         counters.counted("overloaded")
+        build_on_nothing()
+        raise
+    except Exception:
+        build_on_nothing()
         raise
     for outcome in outcomes:
         counters.saw(outcome)

@@ -123,7 +123,9 @@ class MemoryStore:
     def _capture(self, step: Capture) -> Seen:
         nonce = ""
         for name in step.stamps:
-            if name not in self._stamps:
+            old = self._stamps.get(name)
+            # One born after the present position is of an earlier epoch: see CAPTURE.
+            if old is None or (old.born > self._position and not old.is_dirty):
                 if not nonce:
                     nonce = self._nonce()
                     self._position += 1

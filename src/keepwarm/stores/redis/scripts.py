@@ -83,13 +83,16 @@ end
 return {epoch, 0}
 """)
 
-# KEYS[3..]: stamps -> {epoch, position, stamp...}; what was missing is created.
+# KEYS[3..]: stamps -> {epoch, position, stamp...}; what was missing is created, and so is
+# what was born after the present position: it is of an earlier epoch, and until positions
+# have caught up with it no fill that names it late could be stored.
 CAPTURE = _script("""
 local nonce, n, epoch = now(ARGV[1])
 local found, created = {'', ''}, false
 for i = 3, #KEYS do
   local raw = get(KEYS[i])
-  if not parse(raw) then
+  local s = parse(raw)
+  if not s or (s[3] > n and s[5] == '-') then
     if not created then created = true n = n + 1 end
     raw = join({ARGV[1], ARGV[1], n, '0', '-'})
     redis.call('SET', KEYS[i], raw)
