@@ -82,7 +82,7 @@ async def test_a_full_queue_is_said_at_once_and_recovers() -> None:
     async with RenderPool(workers=1, waiting=1) as pool:
         async with anyio.create_task_group() as group:
             for _ in range(2):
-                group.start_soon(pool.run, gate.wait)
+                group.start_soon(pool.run, lambda: gate.wait(10))
             await anyio.wait_all_tasks_blocked()
             with pytest.raises(RenderBusy):
                 await pool.portrait(1, None, 160, "webp")
@@ -94,7 +94,7 @@ async def test_a_cancelled_caller_takes_back_work_that_has_not_begun() -> None:
     gate, begun = threading.Event(), []
     async with RenderPool(workers=1, waiting=2) as pool:
         async with anyio.create_task_group() as group:
-            group.start_soon(pool.run, gate.wait)
+            group.start_soon(pool.run, lambda: gate.wait(10))
             await anyio.wait_all_tasks_blocked()
             async with anyio.create_task_group() as hasty:
                 hasty.start_soon(pool.run, lambda: begun.append(1))

@@ -18,8 +18,8 @@ from gallery.pictures.strands import Hair
 from gallery.pictures.svg import Paint, Sheet
 from gallery.pictures.traits import Traits
 
-# Part of every picture's address. Raise it whenever any seed's picture changes:
-# addresses are immutable, so browsers would go on showing the old ones.
+# Part of every picture's address. Raise it whenever any seed's picture changes, or the
+# settings of render.encode: addresses are immutable, and browsers keep what they have.
 PAINTER_VERSION = 1
 
 EYES = (320.0, 296.0)  # where the point between the eyes is

@@ -219,5 +219,5 @@ def _webp(image: Image.Image) -> bytes:
     # Pillow writes back what it finds here: profile, XMP, comments.
     image.info.clear()
     out = io.BytesIO()
-    image.save(out, "WEBP", quality=86, method=3, exif=b"", xmp=b"", icc_profile=b"")
+    image.save(out, "WEBP", quality=86, method=3)
     return out.getvalue()
