@@ -181,7 +181,14 @@ COMING_BACK: list[tuple[Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("hint", "value"), COMING_BACK, ids=lambda v: str(v)[:40])
+def _told(value: Any) -> str:
+    """A test id that is the same in every process: sets have no order and objects addresses."""
+    if isinstance(value, (set, frozenset)):
+        return f"set-of-{len(value)}"
+    return str(value)[:40]
+
+
+@pytest.mark.parametrize(("hint", "value"), COMING_BACK, ids=_told)
 def test_a_value_comes_back_as_it_was(hint: Any, value: Any) -> None:
     codec = codec_for(hint)
     again = codec.decode(codec.encode(value))
@@ -251,7 +258,7 @@ def test_a_whole_number_may_stand_for_a_float_and_a_tuple_for_a_list() -> None:
         (Plain, Character(1, "a")),
         (Plain, 2**70),
     ],
-    ids=lambda v: str(v)[:40],
+    ids=_told,
 )
 def test_what_would_not_come_back_is_not_encoded(hint: Any, value: Any) -> None:
     with pytest.raises(Unencodable):
