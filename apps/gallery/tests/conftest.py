@@ -8,7 +8,7 @@ import pytest
 # Tests import `databases` and each other's helpers by name.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from databases import (  # noqa: E402
+from databases import (
     blank_database_url,
     database,
     database_server,
@@ -16,6 +16,7 @@ from databases import (  # noqa: E402
     empty_database,
     empty_database_url,
     postgres_server,
+    reading,
     sqlite_server,
 )
 
@@ -27,6 +28,7 @@ __all__ = [
     "empty_database",
     "empty_database_url",
     "postgres_server",
+    "reading",
     "sqlite_server",
 ]
 

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import asyncpg
@@ -42,6 +43,10 @@ class Sqlite:
         name = f"copy-{uuid.uuid4().hex}"
         shutil.copyfile(self._folder / f"{template}.db", self._folder / f"{name}.db")
         return self._url(name)
+
+    @cache  # noqa: B019 - one server a run
+    def shared(self) -> str:
+        return self.copy("seeded")
 
     def blank(self) -> str:
         return self._url(f"blank-{uuid.uuid4().hex}")
@@ -88,6 +93,10 @@ class Postgres:
         name = f"copy_{uuid.uuid4().hex}"
         self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self._url(name)
+
+    @cache  # noqa: B019 - one server a run
+    def shared(self) -> str:
+        return self.copy("seeded")
 
     def blank(self) -> str:
         return self.copy("template1")
@@ -166,6 +175,14 @@ def blank_database_url(database_server: Sqlite | Postgres) -> Iterator[str]:
 async def database(database_url: str) -> AsyncIterator[Database]:
     """The small seeded world, open."""
     database = Database(database_url)
+    yield database
+    await database.dispose()
+
+
+@pytest.fixture
+async def reading(database_server: Sqlite | Postgres) -> AsyncIterator[Database]:
+    """The small seeded world, open, one for all tests: only for tests that never write."""
+    database = Database(database_server.shared())
     yield database
     await database.dispose()
 

@@ -53,24 +53,24 @@ async def count(database: Database, model: type[m.Base], **where: int) -> int:
 # ── reading ──────────────────────────────────────────────────────────────────────
 
 
-async def test_cards_come_in_the_order_asked_and_skip_the_missing(database: Database) -> None:
-    async with database.session() as session:
+async def test_cards_come_in_the_order_asked_and_skip_the_missing(reading: Database) -> None:
+    async with reading.session() as session:
         cards = await queries.cards(session, [7, 999_999, 3, 7, 250])
         assert list(cards) == [7, 3, 250]
         assert await queries.cards(session, []) == {}
 
 
-async def test_a_page_of_cards_is_two_queries(database: Database) -> None:
-    async with database.session() as session:
-        before = database.queries
+async def test_a_page_of_cards_is_two_queries(reading: Database) -> None:
+    async with reading.session() as session:
+        before = reading.queries
         assert len(await queries.cards(session, range(1, 101))) == 100
-        assert database.queries - before == 2
+        assert reading.queries - before == 2
 
 
-async def test_a_card_agrees_with_the_detail(database: Database) -> None:
+async def test_a_card_agrees_with_the_detail(reading: Database) -> None:
     for id in range(1, 301, 23):
-        one = await detail(database, id)
-        async with database.session() as session:
+        one = await detail(reading, id)
+        async with reading.session() as session:
             card = (await queries.cards(session, [id]))[id]
         assert one is not None
         assert one.description.startswith(card.blurb)
@@ -82,12 +82,12 @@ async def test_a_card_agrees_with_the_detail(database: Database) -> None:
         assert card.tags == sorted(card.tags)
 
 
-async def test_there_is_no_detail_of_nobody(database: Database) -> None:
-    assert await detail(database, 999_999) is None
+async def test_there_is_no_detail_of_nobody(reading: Database) -> None:
+    assert await detail(reading, 999_999) is None
 
 
-async def test_similar_shares_tags_and_species(database: Database) -> None:
-    async with database.session() as session:
+async def test_similar_shares_tags_and_species(reading: Database) -> None:
+    async with reading.session() as session:
         everyone = await queries.cards(session, range(1, 301))
         for id in (1, 50, 200):
             me = everyone[id]
@@ -136,10 +136,11 @@ async def test_what_looks_alike_is_found(database: Database, name: str, q: str) 
 
 @pytest.mark.parametrize("sign", ["%", "_", "\\", "'", '"', "\\%", "%%", "[", "*", ";--"])
 async def test_signs_are_searched_literally(database: Database, sign: str) -> None:
-    assert await found(database, sign) == []
+    assert await found(database, f"x{sign}y") == []
     id = await create(database, name=f"x{sign}y")
-    assert await found(database, sign) == [id]
     assert await found(database, f"x{sign}y") == [id]
+    assert id in await found(database, sign)
+    assert len(await found(database, sign)) < 100
     assert await found(database, f"x{sign}{sign}y") == []
 
 
@@ -152,8 +153,8 @@ async def test_every_word_must_occur_somewhere(database: Database) -> None:
 
 
 @pytest.mark.parametrize("q", ["\x00", "\ud800", "a\x00", "x" * 100_000])
-async def test_odd_searches_are_harmless(database: Database, q: str) -> None:
-    assert isinstance(await found(database, q), list)
+async def test_odd_searches_are_harmless(reading: Database, q: str) -> None:
+    assert isinstance(await found(reading, q), list)
 
 
 # ── making and changing ──────────────────────────────────────────────────────────

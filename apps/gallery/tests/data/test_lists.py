@@ -77,30 +77,30 @@ async def recomputed_trending(database: Database, now: datetime) -> list[int]:
 
 
 @pytest.mark.parametrize("back", [timedelta(0), timedelta(days=10), timedelta(days=45)])
-async def test_trending_is_the_decayed_sum_of_a_month(database: Database, back: timedelta) -> None:
+async def test_trending_is_the_decayed_sum_of_a_month(reading: Database, back: timedelta) -> None:
     now = REFERENCE - back
-    expected = await recomputed_trending(database, now)
-    found = await listed(database, Mode.TRENDING, now=now)
+    expected = await recomputed_trending(reading, now)
+    found = await listed(reading, Mode.TRENDING, now=now)
     assert found.ids == expected
     assert found.total == len(expected)
     assert len(expected) > 100
 
 
-async def test_trending_forgets_after_a_month(database: Database) -> None:
-    found = await listed(database, Mode.TRENDING, now=REFERENCE + timedelta(days=31))
+async def test_trending_forgets_after_a_month(reading: Database) -> None:
+    found = await listed(reading, Mode.TRENDING, now=REFERENCE + timedelta(days=31))
     assert found == IdPage([], 0, has_more=False)
 
 
-async def test_popularity_counts_people_not_clicks(database: Database) -> None:
+async def test_popularity_counts_people_not_clicks(reading: Database) -> None:
     best: dict[tuple[int, int], int] = {}
-    for user, character, kind, _ in await interactions(database):
+    for user, character, kind, _ in await interactions(reading):
         best[character, user] = max(best.get((character, user), 0), kind)
-    scores = {one.id: 0 for one in await characters(database)}
+    scores = {one.id: 0 for one in await characters(reading)}
     for (character, _), kind in best.items():
         scores[character] += 4 if kind == Kind.LIKE else 1
     expected = sorted(scores, key=lambda id: (-scores[id], id))
 
-    found = await listed(database, Mode.ALL)
+    found = await listed(reading, Mode.ALL)
 
     assert found.ids == expected
     assert found.total == 300
@@ -127,21 +127,21 @@ async def test_what_happens_after_the_clock_does_not_count(database: Database, m
     assert await listed(database, mode, now=REFERENCE + timedelta(minutes=10)) != before
 
 
-async def test_newest_is_by_creation_then_id(database: Database) -> None:
-    everyone = await characters(database)
+async def test_newest_is_by_creation_then_id(reading: Database) -> None:
+    everyone = await characters(reading)
     expected = sorted(everyone, key=lambda one: (one.created_at, one.id), reverse=True)
-    assert (await listed(database, Mode.NEWEST)).ids == [one.id for one in expected]
+    assert (await listed(reading, Mode.NEWEST)).ids == [one.id for one in expected]
 
 
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("user_id", [NOBODY, READER])
 async def test_pages_join_up_without_gap_or_repetition(
-    database: Database, mode: Mode, user_id: int | None
+    reading: Database, mode: Mode, user_id: int | None
 ) -> None:
-    whole = await listed(database, mode, user_id=user_id)
+    whole = await listed(reading, mode, user_id=user_id)
     joined: list[int] = []
     for page in range(1000):
-        part = await listed(database, mode, page=page, page_size=7, user_id=user_id)
+        part = await listed(reading, mode, page=page, page_size=7, user_id=user_id)
         assert part.total == whole.total
         joined += part.ids
         assert part.has_more == (len(joined) < whole.total)
@@ -153,10 +153,10 @@ async def test_pages_join_up_without_gap_or_repetition(
 
 @pytest.mark.parametrize("mode", list(Mode))
 async def test_a_page_past_the_end_is_empty_and_knows_the_total(
-    database: Database, mode: Mode
+    reading: Database, mode: Mode
 ) -> None:
-    whole = await listed(database, mode)
-    past = await listed(database, mode, page=99, page_size=50)
+    whole = await listed(reading, mode)
+    past = await listed(reading, mode, page=99, page_size=50)
     assert past == IdPage([], whole.total, has_more=False)
 
 
@@ -166,12 +166,12 @@ async def test_a_page_past_the_end_is_empty_and_knows_the_total(
     "filters", [{"species": "Elf"}, {"tag": "adventure"}, {"creator": "u1"}, {"q": "of the"}]
 )
 async def test_filters_keep_the_order_and_leave_the_matching(
-    database: Database, mode: Mode, user_id: int | None, filters: dict[str, str]
+    reading: Database, mode: Mode, user_id: int | None, filters: dict[str, str]
 ) -> None:
-    whole = await listed(database, mode, user_id=user_id)
-    async with database.session() as session:
+    whole = await listed(reading, mode, user_id=user_id)
+    async with reading.session() as session:
         cards = await queries.cards(session, whole.ids)
-    texts = {one.id: f"{one.name} {one.description}".lower() for one in await characters(database)}
+    texts = {one.id: f"{one.name} {one.description}".lower() for one in await characters(reading)}
     matching = {
         id
         for id, card in cards.items()
@@ -180,21 +180,21 @@ async def test_filters_keep_the_order_and_leave_the_matching(
         and filters.get("creator") in (None, card.creator)
         and all(word in texts[id] for word in filters.get("q", "").split())
     }
-    found = await listed(database, mode, user_id=user_id, **filters)
+    found = await listed(reading, mode, user_id=user_id, **filters)
     assert found.ids == [id for id in whole.ids if id in matching]
     assert 0 < len(found.ids) < whole.total
     assert found.total == len(found.ids)
 
 
 @pytest.mark.parametrize("mode", [mode for mode in Mode if mode not in PERSONAL_MODES])
-async def test_impersonal_modes_ignore_the_reader(database: Database, mode: Mode) -> None:
-    assert await listed(database, mode, user_id=READER) == await listed(database, mode)
+async def test_impersonal_modes_ignore_the_reader(reading: Database, mode: Mode) -> None:
+    assert await listed(reading, mode, user_id=READER) == await listed(reading, mode)
 
 
-async def test_discover_shows_what_the_reader_has_not_met(database: Database) -> None:
-    met = {c for user, c, _, _ in await interactions(database) if user == READER}
-    made = {one.id for one in await characters(database) if one.creator_id == READER}
-    found = await listed(database, Mode.DISCOVER, user_id=READER)
+async def test_discover_shows_what_the_reader_has_not_met(reading: Database) -> None:
+    met = {c for user, c, _, _ in await interactions(reading) if user == READER}
+    made = {one.id for one in await characters(reading) if one.creator_id == READER}
+    found = await listed(reading, Mode.DISCOVER, user_id=READER)
     assert set(found.ids) == set(range(1, 301)) - met - made
     assert met
     assert made
@@ -211,11 +211,11 @@ async def test_discover_hides_hidden_tags(database: Database) -> None:
     assert not any("adventure" in card.tags for card in cards.values())
 
 
-async def test_discover_is_reshuffled_by_day_and_reader_not_by_minute(database: Database) -> None:
-    today = await listed(database, Mode.DISCOVER)
-    soon = await listed(database, Mode.DISCOVER, now=REFERENCE + timedelta(minutes=10))
-    tomorrow = await listed(database, Mode.DISCOVER, now=REFERENCE + timedelta(days=1))
-    another = await listed(database, Mode.DISCOVER, user_id=READER)
+async def test_discover_is_reshuffled_by_day_and_reader_not_by_minute(reading: Database) -> None:
+    today = await listed(reading, Mode.DISCOVER)
+    soon = await listed(reading, Mode.DISCOVER, now=REFERENCE + timedelta(minutes=10))
+    tomorrow = await listed(reading, Mode.DISCOVER, now=REFERENCE + timedelta(days=1))
+    another = await listed(reading, Mode.DISCOVER, user_id=READER)
     assert soon == today
     assert sorted(tomorrow.ids) == sorted(today.ids)
     assert tomorrow.ids != today.ids != sorted(today.ids)
@@ -225,10 +225,10 @@ async def test_discover_is_reshuffled_by_day_and_reader_not_by_minute(database: 
 # ── featuring ────────────────────────────────────────────────────────────────────
 
 
-async def test_global_scores_are_the_trending_ones(database: Database) -> None:
-    async with database.session() as session:
+async def test_global_scores_are_the_trending_ones(reading: Database) -> None:
+    async with reading.session() as session:
         scores = await queries.global_scores(session, REFERENCE)
-    trending = await listed(database, Mode.TRENDING)
+    trending = await listed(reading, Mode.TRENDING)
     assert [one.id for one in scores.candidates] == trending.ids
     assert scores.at == REFERENCE
     ordered = [one.score for one in scores.candidates]
@@ -236,16 +236,16 @@ async def test_global_scores_are_the_trending_ones(database: Database) -> None:
     assert all(isinstance(score, int) for score in ordered)
 
 
-async def test_featured_without_tastes_is_trending(database: Database) -> None:
-    featured_page = await listed(database, Mode.FEATURED)
-    assert featured_page == await listed(database, Mode.TRENDING)
+async def test_featured_without_tastes_is_trending(reading: Database) -> None:
+    featured_page = await listed(reading, Mode.FEATURED)
+    assert featured_page == await listed(reading, Mode.TRENDING)
 
 
-async def test_cached_scores_give_the_same_featured_list(database: Database) -> None:
-    async with database.session() as session:
+async def test_cached_scores_give_the_same_featured_list(reading: Database) -> None:
+    async with reading.session() as session:
         scores = await queries.global_scores(session, REFERENCE)
-    fresh = await listed(database, Mode.FEATURED, user_id=READER)
-    assert await listed(database, Mode.FEATURED, user_id=READER, scores=scores) == fresh
+    fresh = await listed(reading, Mode.FEATURED, user_id=READER)
+    assert await listed(reading, Mode.FEATURED, user_id=READER, scores=scores) == fresh
 
 
 def test_tastes_lift_and_hidden_tags_drop() -> None:
@@ -286,7 +286,7 @@ async def test_tastes_are_shares_of_likes_plus_preferences(database: Database) -
     assert found.hidden_tags == ["ghosts"]
 
 
-async def test_a_stranger_and_a_newcomer_have_no_tastes(database: Database) -> None:
-    async with database.session() as session:
+async def test_a_stranger_and_a_newcomer_have_no_tastes(reading: Database) -> None:
+    async with reading.session() as session:
         assert await queries.tastes(session, None) == Tastes()
         assert await queries.tastes(session, 31) == Tastes()  # admin, who liked nothing

@@ -46,21 +46,21 @@ def names() -> list[str]:
 
 
 @pytest.mark.parametrize("name", sorted(set(names()) - SCANNING))
-async def test_queries_read_along_indexes(database: Database, name: str) -> None:
+async def test_queries_read_along_indexes(reading: Database, name: str) -> None:
     """No step reads a whole table of rows, except those that must."""
     query = examples(REFERENCE, user_id=5, character_id=10, username="u3")[name]
-    async with recorded(database) as sent, database.session() as session:
+    async with recorded(reading) as sent, reading.session() as session:
         await query(session)
     statements = list(sent)
     assert statements
-    async with database.session() as session:
-        if database.backend == "postgresql":
+    async with reading.session() as session:
+        if reading.backend == "postgresql":
             # Small tables are quicker read whole; what matters is whether an index would do.
             await session.execute(text("SET LOCAL enable_seqscan = off"))
             await session.execute(text("SET LOCAL enable_bitmapscan = off"))
         steps = [step for one in statements for step in await plan(session, one)]
     whole = [step for step in steps if re.search(r"Seq Scan on|SCAN (?!\(|.*USING)", step)]
-    if database.backend == "sqlite":
+    if reading.backend == "sqlite":
         # Results of earlier steps, and the tags, of which there are fewer than a hundred.
         made = {"trending", "people", "popularity", "shared", "CONSTANT", "tags"}
         whole = [step for step in whole if step.split()[1] not in made]
@@ -71,19 +71,20 @@ async def test_queries_read_along_indexes(database: Database, name: str) -> None
     "name, index", [("list trending", "recent"), ("list all", "people"), ("tastes", "history")]
 )
 async def test_interactions_are_read_from_a_covering_index_alone(
-    database: Database, name: str, index: str
+    reading: Database, name: str, index: str
 ) -> None:
     query = examples(REFERENCE, user_id=5, character_id=10, username="u3")[name]
-    async with recorded(database) as sent, database.session() as session:
+    async with recorded(reading) as sent, reading.session() as session:
         await query(session)
     statements = list(sent)
-    async with database.session() as session:
-        if database.backend == "postgresql":
-            await session.execute(text("SET LOCAL enable_seqscan = off"))
-            await session.execute(text("SET LOCAL enable_bitmapscan = off"))
+    async with reading.session() as session:
+        if reading.backend == "postgresql":
+            # Of so few rows any reading is quick; can it be done from the index alone?
+            for other in ("seqscan", "bitmapscan", "indexscan"):
+                await session.execute(text(f"SET LOCAL enable_{other} = off"))
         steps = "\n".join([s for one in statements for s in await plan(session, one)])
-    kind = "USING COVERING INDEX" if database.backend == "sqlite" else "Index Only Scan using"
-    assert f"{kind} ix_interactions_{index}" in steps
+    alone = "USING COVERING INDEX" if reading.backend == "sqlite" else "Index Only Scan[a-zA-Z ]*"
+    assert re.search(f"{alone} ix_interactions_{index}", steps)
 
 
 async def test_every_foreign_key_has_an_index(empty_database: Database) -> None:
@@ -95,12 +96,12 @@ async def test_every_foreign_key_has_an_index(empty_database: Database) -> None:
             assert key.parent.name in leading, key
 
 
-async def test_queries_are_counted(database: Database) -> None:
-    before = database.queries
-    async with database.session() as session:
+async def test_queries_are_counted(reading: Database) -> None:
+    before = reading.queries
+    async with reading.session() as session:
         await session.execute(text("SELECT 1"))
         await session.execute(text("SELECT 2"))
-    assert database.queries - before == 2
+    assert reading.queries - before == 2
 
 
 async def test_a_snapshot_does_not_see_later_commits(database: Database) -> None:
@@ -136,10 +137,10 @@ def test_passwords_do_not_show() -> None:
     assert "hush" not in repr(Database("postgresql://me:hush@127.0.0.1/gallery"))
 
 
-async def test_sqlite_is_set_up_for_a_server(database: Database) -> None:
-    if database.backend == "postgresql":
+async def test_sqlite_is_set_up_for_a_server(reading: Database) -> None:
+    if reading.backend == "postgresql":
         return
-    async with database.engine.connect() as connection:
+    async with reading.engine.connect() as connection:
         for pragma, value in [("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 1)]:
             found = await connection.exec_driver_sql(f"PRAGMA {pragma}")
             assert found.scalar() == value
