@@ -55,25 +55,17 @@ def test_placeholder_is_a_tiny_picture() -> None:
 
 
 async def test_pool_never_works_on_more_than_its_workers() -> None:
-    lock, release = threading.Lock(), threading.Event()
-    at_work, most = 0, 0
-
-    def work() -> None:
-        nonlocal at_work, most
-        with lock:
-            at_work += 1
-            most = max(most, at_work)
-            if at_work == 2:
-                release.set()
-        assert release.wait(10)
-        with lock:
-            at_work -= 1
-
+    gate = threading.Event()
     async with RenderPool(workers=2, waiting=20) as pool, anyio.create_task_group() as group:
         for _ in range(12):
-            group.start_soon(pool.run, work)
+            group.start_soon(pool.run, lambda: gate.wait(10))
+        await anyio.wait_all_tasks_blocked()
 
-    assert most == 2
+        # The executor starts its threads as work is handed in, so none can come later.
+        threads = [t for t in threading.enumerate() if t.name.startswith("picture")]
+        assert (len(threads), pool.pending) == (2, 12)
+        gate.set()
+
     assert pool.pending == 0
 
 

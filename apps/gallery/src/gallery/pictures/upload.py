@@ -216,7 +216,7 @@ def _srgb(image: Image.Image) -> Image.Image:
 
 
 def _webp(image: Image.Image) -> bytes:
-    # Pillow writes back what it finds here: profile, XMP, comments.
+    # Earlier Pillows than 13 write back a profile that they find here.
     image.info.clear()
     out = io.BytesIO()
     image.save(out, "WEBP", quality=86, method=3)
