@@ -67,6 +67,7 @@ class AsyncRedis:
         elif address.tls:
             kind = redis_async.SSLConnection
         # No timeouts of its own: one deadline covers waiting, connecting, asking.
+        common |= {"socket_timeout": None, "socket_connect_timeout": None}
         common |= address.arguments() | {"redis_connect_func": self._greet}
         self._pool = Connections(lambda: kind(**common), MAX_CONNECTIONS)
 
