@@ -80,7 +80,10 @@ async def test_interactions_are_read_from_a_covering_index_alone(
     async with reading.session() as session:
         if reading.backend == "postgresql":
             # Of so few rows any reading is quick; can it be done from the index alone?
-            for other in ("seqscan", "bitmapscan", "indexscan"):
+            others = ["seqscan", "bitmapscan"]
+            if name == "list all":
+                others += ["hashagg", "sort"]  # in the order of its groups
+            for other in others:
                 await session.execute(text(f"SET LOCAL enable_{other} = off"))
         steps = "\n".join([s for one in statements for s in await plan(session, one)])
     alone = "USING COVERING INDEX" if reading.backend == "sqlite" else "Index Only Scan[a-zA-Z ]*"
