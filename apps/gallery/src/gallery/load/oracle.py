@@ -24,7 +24,7 @@ from gallery.caching import POLICIES
 from gallery.data.values import Mode
 from gallery.load.player import Exchange, Played
 from gallery.load.replay import Replay
-from gallery.load.requests import STRICT_WRITES, WRITES, Kind
+from gallery.load.requests import WRITES, Kind
 from gallery.origin import rounded
 
 #: Fields that may be as old as a policy lets an entry become: they must hold what the
@@ -96,7 +96,7 @@ def taken_apart(kind: Kind, status: int, body: bytes, digest: str) -> Said:
         _text(told),
         tuple(one["id"] for one in items),
         {one["id"]: _text(one) for one in items},
-        counts,  # type: ignore[arg-type]  # two names, so two numbers
+        counts,
         liked,
         datetime.fromisoformat(as_of) if isinstance(as_of, str) else None,
     )
@@ -157,27 +157,28 @@ class Oracle:
         self._wrong: list[Wrong] = []
         self._known: dict[tuple[object, ...], Said] = {}
         self._cases: list[_Case] = []
-        self._unjudged = 0
+        self._unjudged = self._judged = 0
         for exchange in played.exchanges:
             if exchange.is_failed:
                 self._unjudged += 1
             elif exchange.request.kind not in WRITES:
                 self._cases.append(self._case(exchange))
-        #: Strict versions at which a character changed, for pictures.
+        #: Strict versions at which a character changed, for pictures, and ended.
         self._changes: dict[int, list[int]] = defaultdict(list)
+        self._ended: dict[int, int] = {}
         for version, write in enumerate(replay.strict, 1):
-            if write.request.kind in STRICT_WRITES and write.request.character_id:
-                self._changes[write.request.character_id].append(version)
+            self._changes[write.request.character_id].append(version)
+            if write.request.kind is Kind.DELETE:
+                self._ended[int(write.path.rpartition("/")[2])] = version
 
     async def judge(self, watch: Callable[[float], None] = lambda done: None) -> Verdict:
         """Judge all of them, telling how far it is (0 … 1). Raises Diverged."""
         began = datetime.now(UTC)
         waiting = sorted(self._cases, key=lambda case: (case.first, case.last_like))
         open_cases: list[_Case] = []
-        judged = 0
         for version in range(len(self._replay.strict) + 1):
             if version:
-                await self._replay.advance()
+                self._judge_write(await self._replay.advance())
             while waiting and waiting[0].first <= version:
                 open_cases.append(waiting.pop(0))
             still: list[_Case] = []
@@ -185,11 +186,11 @@ class Oracle:
                 if not await self._settled(case, version):
                     still.append(case)
                 else:
-                    judged += 1
-                    watch(judged / max(1, len(self._cases)))
+                    self._judged += 1
+                    watch(min(1.0, self._judged / max(1, len(self._cases))))
             open_cases = still
         return Verdict(
-            len(self._cases),
+            self._judged,
             tuple(self._wrong),
             self._replay.recomputed,
             len(self._replay.strict) + len(self._replay.effects.effects),
@@ -211,6 +212,19 @@ class Oracle:
             replay.interactions_of[exchange.writes_sent],
         )
 
+    def _judge_write(self, body: bytes) -> None:
+        """A write's own answer must show what it wrote."""
+        exchange = self._replay.strict[self._replay.version - 1]
+        if not exchange.body:
+            return
+        is_character = exchange.request.kind in (Kind.EDIT, Kind.CREATE)
+        kind = Kind.DETAIL if is_character else exchange.request.kind
+        said = taken_apart(kind, 200, exchange.body, "")
+        expected = taken_apart(kind, 200, body, "")
+        self._judged += 1
+        if not said.is_same(expected):
+            self._wrong.append(Wrong(exchange, _difference(said, expected)))
+
     async def _settled(self, case: _Case, version: int) -> bool:
         """Whether the case needs no later version: right, or wrong for good."""
         if version == case.first and (why := self._odd(case)) is not None:
@@ -223,7 +237,7 @@ class Oracle:
             return True
         if version < case.last:
             return False
-        self._wrong.append(Wrong(case.exchange, self._difference(case, expected)))
+        self._wrong.append(Wrong(case.exchange, _difference(case.said, expected)))
         return True
 
     def _odd(self, case: _Case) -> str | None:
@@ -308,11 +322,9 @@ class Oracle:
         said, versions = case.said, list(case.expected.values())
         if said.common != expected.common:
             return False
-        # A card that is gone by one of the versions may be missing.
-        gone = {
-            id for id in expected.ids
-            if any(id not in other.parts for other in versions)
-        }  # fmt: skip
+        # A card may be missing from a list made just before its character went.
+        last = self._replay.version
+        gone = {id for id in expected.ids if case.first < self._ended.get(id, 0) <= last}
         if said.ids != tuple(id for id in expected.ids if id in said.parts or id not in gone):
             return False
         possible = [*versions, expected]
@@ -326,7 +338,8 @@ class Oracle:
         request = case.exchange.request
         if request.kind is not Kind.FEATURED and request.mode is not Mode.FEATURED:
             return False
-        for traits in range(self._replay.traits):
+        traits_at = self._replay.traits_at
+        for traits in range(traits_at[case.first], traits_at[self._replay.version]):
             try:
                 expected = await self._expected(case, case.last_like, traits)
             except KeyError:
@@ -335,18 +348,18 @@ class Oracle:
                 return True
         return False
 
-    def _difference(self, case: _Case, expected: Said) -> str:
-        said = case.said
-        if said.status != expected.status:
-            return f"status {said.status}, expected {expected.status}"
-        if said.ids != expected.ids:
-            return f"ids {said.ids[:8]}…, expected {expected.ids[:8]}…"
-        if said.common != expected.common:
-            return f"said {said.common[:160]}, expected {expected.common[:160]}"
-        for id, part in said.parts.items():
-            if part != expected.parts[id]:
-                return f"part {id}: {part[:160]}, expected {expected.parts[id][:160]}"
-        return "it differs"
+
+def _difference(said: Said, expected: Said) -> str:
+    if said.status != expected.status:
+        return f"status {said.status}, expected {expected.status}"
+    if said.ids != expected.ids:
+        return f"ids {said.ids[:8]}…, expected {expected.ids[:8]}…"
+    if said.common != expected.common:
+        return f"said {said.common[:160]}, expected {expected.common[:160]}"
+    for id, part in said.parts.items():
+        if part != expected.parts[id]:
+            return f"part {id}: {part[:160]}, expected {expected.parts[id][:160]}"
+    return "it differs"
 
 
 def _digest(body: bytes) -> str:
