@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from keepwarm.ports import StoreAway
 from keepwarm.stores.redis.failures import as_away
@@ -82,8 +82,8 @@ class ThreadConnections:
 
 
 def _exchange(connection: Any, commands: Sequence[Sequence[Any]], deadline: float) -> list[Any]:
-    if connection.is_connected and connection.can_read(timeout=0):
-        connection.disconnect()  # closed by the server, or holds what nobody asked for
+    if connection.is_connected and not _is_silent(connection):
+        connection.disconnect()
     if not connection.is_connected:
         connection.socket_timeout = connection.socket_connect_timeout = _left_s(deadline)
         try:
@@ -100,6 +100,14 @@ def _exchange(connection: Any, commands: Sequence[Sequence[Any]], deadline: floa
         except ResponseError as error:
             replies.append(error)
     return replies
+
+
+def _is_silent(connection: Any) -> bool:
+    """Whether it neither was closed by the server nor holds what nobody asked for."""
+    try:
+        return not connection.can_read(timeout=0)
+    except (RedisError, OSError):
+        return False
 
 
 def _left_s(deadline: float) -> float:

@@ -1,0 +1,28 @@
+"""A real Valkey for the tests of stores, and a namespace for each test."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from keepwarm.stores.redis.server import EmbeddedServer
+from keepwarm.testing.servers import valkey
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedServer]:
+    with valkey() as server:
+        yield server
+
+
+@pytest.fixture
+def direct(server: EmbeddedServer) -> Iterator[redis.Redis]:
+    """A plain client, to look and to break things."""
+    with redis.Redis.from_url(server.url) as client:
+        yield client
+
+
+@pytest.fixture
+def namespace() -> str:
+    return f"test-{os.urandom(6).hex()}"
