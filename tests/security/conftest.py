@@ -31,6 +31,8 @@ def open_cache(server: EmbeddedServer, intruder: redis.Redis) -> Any:
     """Make a cache on the server; its near tier is too small to hold anything."""
 
     def make(**settings: Any) -> Cache:
-        return Cache(server.url, **({"near": 1, "policies": POLICIES} | settings))
+        # Patient: on a busy machine a late answer is not what these tests are about.
+        usual = {"near": 1, "policies": POLICIES, "operation_timeout": "10s"}
+        return Cache(server.url, **(usual | settings))
 
     return make

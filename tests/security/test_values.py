@@ -189,6 +189,7 @@ async def is_a_miss_now(
         assert unusable(cache) == 1
         assert await origin.is_right()
         assert origin.calls == 1, "the fill did not replace them"
+        assert cache.stats().errors == 0, "they passed for a store that is away"
 
 
 @security("Values: envelope")
@@ -227,6 +228,18 @@ async def test_a_header_that_is_not_ours_is_a_miss(
     name, data = await stored(open_cache, intruder)
     _, payload = open_(data, name=name, settings=Sealing())
     planted = seal(header, payload, name=name, settings=Sealing())
+    await is_a_miss_now(open_cache, intruder, name, planted)
+
+
+@security("Values: nesting is bounded")
+async def test_a_header_with_something_deep_behind_it_is_a_miss(
+    open_cache: Open, intruder: redis.Redis
+) -> None:
+    name, data = await stored(open_cache, intruder)
+    header, payload = open_(data, name=name, settings=Sealing())
+    assert 0x90 < header[0] < 0x9F, "an array of up to fifteen"
+    longer = bytes([header[0] + 1]) + header[1:] + nested(100_000)
+    planted = seal(longer, payload, name=name, settings=Sealing())
     await is_a_miss_now(open_cache, intruder, name, planted)
 
 
@@ -361,6 +374,7 @@ async def test_metadata_that_is_not_ours_raises_nothing_and_serves_nothing(
                 assert await origin.is_right(), name
             assert origin.calls <= calls + 2
             intruder.set(name, good)
+        assert cache.stats().errors == 0, "odd metadata passed for a store that is away"
 
 
 @security("Values: undecodable is a miss")
@@ -379,6 +393,7 @@ async def test_a_list_of_patterns_that_is_not_ours_serves_nothing(
         intruder.set("{keepwarm}:patterns", "\n".join([epoch.split()[0].decode(), *lines]))
         assert await origin.is_right()
         assert origin.calls == 2
+        assert cache.stats().errors == 0, "odd metadata passed for a store that is away"
 
 
 @security("Values: wrong schema is a miss")
