@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from gallery.app import create_app
 from gallery.data import seeding
 from gallery.data.database import Database
+from gallery.data.world import SIZES
 from gallery.origin import rounded, utc_now
 from gallery.settings import Settings, SettingsError, masked_url
 
@@ -101,6 +102,7 @@ async def _seed(settings: Settings) -> None:
 
             report = await seeding.seed(
                 database,
+                SIZES[settings.size],
                 reference=rounded(utc_now()),
                 admin_password=_admin_password(settings),
                 progress=told,

@@ -14,6 +14,7 @@ from keepwarm import ConfigurationError, read_environment
 KIB = 1024
 
 DEFAULT_PORT = 8000
+SIZES = ("default", "small")
 #: Relative to where `make run` stands; it is in .gitignore.
 DEFAULT_DATA = Path(".run") / "gallery"
 #: `embedded://` is keepwarm's word for a Valkey that it starts and stops itself.
@@ -44,6 +45,8 @@ class Settings:
     admin_token: str | None = field(default=None)
     #: JSON bodies are far smaller; this bounds what one request may hold in memory.
     body_max_bytes: int = 64 * KIB
+    #: "default" is the real size, "small" enough to look around.
+    size: str = "default"
     #: Painters at work at once in the background; a picture is tens of ms of CPU.
     generation_workers: int = 1
 
@@ -51,6 +54,8 @@ class Settings:
         # 0 asks the system for a free port, which tests and the demo do.
         if not 0 <= self.port <= 65535:
             raise SettingsError(f"PORT must be a number from 1 to 65535, not {self.port}.")
+        if self.size not in SIZES:
+            raise SettingsError(f"GALLERY_SIZE must be one of {', '.join(SIZES)}.")
         if self.admin_token is not None and len(self.admin_token) < 16:
             raise SettingsError("CACHE_ADMIN_TOKEN must have at least 16 characters.")
 
@@ -82,6 +87,7 @@ class Settings:
             host=given.get("HOST", "127.0.0.1"),
             port=_number(given, "PORT", DEFAULT_PORT),
             admin_token=given.get("CACHE_ADMIN_TOKEN"),
+            size=given.get("GALLERY_SIZE", "default"),
         )
 
 
