@@ -269,8 +269,8 @@ class FaultProxy:
                 connection.is_broken = True
                 continue
             assert connection.target is not None
+            self.bytes_up += len(chunk)  # first: the receiver may look as soon as it has it
             connection.target.write(chunk)
-            self.bytes_up += len(chunk)
             await connection.target.drain()
 
     async def _replies(self, connection: _Connection, reader: asyncio.StreamReader) -> None:
@@ -308,9 +308,9 @@ class FaultProxy:
             under_way.task_done()
 
     def _down(self, connection: _Connection, chunk: bytes) -> None:
-        connection.client.write(chunk)
         connection.replied += len(chunk)
         self.bytes_down += len(chunk)
+        connection.client.write(chunk)
 
 
 def through(url: str, host: str, port: int) -> str:
