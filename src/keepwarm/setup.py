@@ -2,9 +2,12 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
+from urllib.parse import quote
 
 from keepwarm.core.keys import check_namespace
 from keepwarm.core.policy import Duration, Policy
@@ -123,39 +126,87 @@ class Cache(BaseCache):
 def read_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """What the environment says about the cache, as arguments of Cache.
 
-    REDIS_URL, or REDIS_HOST with REDIS_PORT, REDIS_PASSWORD, REDIS_USERNAME, REDIS_DB;
-    CACHE_ENABLED (0/1); CACHE_NAMESPACE; CACHE_NEAR ("64MiB"); CACHE_COHERENCE
-    ("validate", or a duration such as "250ms"); CACHE_SECRETS (comma-separated). What is
-    not set is left out. Raises ConfigurationError, naming the variable, never its value.
+    REDIS_URL, or REDIS_HOST with REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD, REDIS_DB,
+    REDIS_TLS (0/1); CACHE_ENABLED (0/1); CACHE_NAMESPACE; CACHE_NEAR ("64MiB");
+    CACHE_COHERENCE ("validate", or a duration such as "250ms"); CACHE_SECRETS
+    (comma-separated, newest first). What is not set, or empty, is left out. Raises
+    ConfigurationError, naming the variable, never its value.
     """
-    from urllib.parse import quote
-
+    given = {name: value for name, value in environ.items() if value.strip()}
     found: dict[str, Any] = {}
-    if environ.get("REDIS_URL"):
-        found["url"] = environ["REDIS_URL"]
-    elif environ.get("REDIS_HOST"):
-        user = quote(environ.get("REDIS_USERNAME", ""), safe="")
-        password = quote(environ.get("REDIS_PASSWORD", ""), safe="")
-        login = f"{user}:{password}@" if user or password else ""
-        port, db = environ.get("REDIS_PORT", "6379"), environ.get("REDIS_DB", "0")
-        if not port.isdigit():
-            raise ConfigurationError("REDIS_PORT must be a number")
-        found["url"] = f"redis://{login}{environ['REDIS_HOST']}:{port}/{db}"
-    if "CACHE_ENABLED" in environ:
-        word = environ["CACHE_ENABLED"].strip().lower()
-        if word not in ("0", "1", "true", "false", "yes", "no", "on", "off"):
-            raise ConfigurationError("CACHE_ENABLED must be 1 or 0")
-        found["enabled"] = word in ("1", "true", "yes", "on")
-    if environ.get("CACHE_NAMESPACE"):
-        found["namespace"] = environ["CACHE_NAMESPACE"]
-    if environ.get("CACHE_NEAR"):
-        found["near"] = environ["CACHE_NEAR"]
-    if environ.get("CACHE_COHERENCE"):
-        word = environ["CACHE_COHERENCE"]
-        found["coherence"] = word if word == "validate" else Bounded(word)
-    if environ.get("CACHE_SECRETS"):
-        found["secrets"] = tuple(environ["CACHE_SECRETS"].split(","))
+    url = _url(given)
+    if url is not None:
+        found["url"] = url
+    if "CACHE_ENABLED" in given:
+        found["enabled"] = _switch(given, "CACHE_ENABLED")
+    if "CACHE_NAMESPACE" in given:
+        with _naming("CACHE_NAMESPACE", "must be 1 to 64 of A-Z a-z 0-9 _ . -"):
+            found["namespace"] = check_namespace(given["CACHE_NAMESPACE"])
+    if "CACHE_NEAR" in given:
+        with _naming("CACHE_NEAR", "must be a size such as 64MiB"):
+            found["near"] = size(given["CACHE_NEAR"], name="CACHE_NEAR")
+    if "CACHE_COHERENCE" in given:
+        word = given["CACHE_COHERENCE"].strip()
+        with _naming("CACHE_COHERENCE", "must be validate, or a duration such as 250ms"):
+            found["coherence"] = word if word == "validate" else Bounded(word)
+    if "CACHE_SECRETS" in given:
+        secrets = tuple(part.strip() for part in given["CACHE_SECRETS"].split(","))
+        with _naming("CACHE_SECRETS", "must be secrets of at least 16 characters, by comma"):
+            Sealing(secrets=secrets)
+            found["secrets"] = secrets
     return found
+
+
+def _url(given: Mapping[str, str]) -> str | None:
+    if "REDIS_URL" in given:
+        return given["REDIS_URL"].strip()
+    if "REDIS_HOST" not in given:
+        # REDIS_PORT alone is no sign: Kubernetes sets it for any service of that name.
+        if "REDIS_PASSWORD" in given:
+            raise ConfigurationError(
+                "REDIS_PASSWORD is set but neither REDIS_URL nor REDIS_HOST: without one the "
+                "cache would be each process's own"
+            )
+        return None
+    host = given["REDIS_HOST"].strip()
+    if ":" in host and not host.startswith("["):
+        host = f"[{host}]"
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]", host):
+        raise ConfigurationError("REDIS_HOST must be a host name or an address")
+    user, password = (
+        quote(given.get(name, ""), safe="") for name in ("REDIS_USERNAME", "REDIS_PASSWORD")
+    )
+    login = f"{user}:{password}@" if user or password else ""
+    port, db = _number(given, "REDIS_PORT", 6379), _number(given, "REDIS_DB", 0)
+    scheme = "rediss" if "REDIS_TLS" in given and _switch(given, "REDIS_TLS") else "redis"
+    return f"{scheme}://{login}{host}:{port}/{db}"
+
+
+def _number(given: Mapping[str, str], name: str, default: int) -> int:
+    text = given.get(name, str(default)).strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65_535):
+        raise ConfigurationError(f"{name} must be a whole number up to 65535")
+    return int(text)
+
+
+def _switch(given: Mapping[str, str], name: str) -> bool:
+    word = given[name].strip().lower()
+    if word not in _ON | _OFF:
+        raise ConfigurationError(f"{name} must be 1 or 0 (or true/false, yes/no, on/off)")
+    return word in _ON
+
+
+_ON = frozenset({"1", "true", "yes", "on"})
+_OFF = frozenset({"0", "false", "no", "off"})
+
+
+@contextmanager
+def _naming(variable: str, rule: str) -> Iterator[None]:
+    """Blame the variable, and do not repeat its value as the error inside may."""
+    try:
+        yield
+    except ConfigurationError:
+        raise ConfigurationError(f"{variable} {rule}") from None
 
 
 def _bound_s(coherence: str | Bounded) -> float:

@@ -291,6 +291,19 @@ def test_doctor_names_the_permissions_that_are_missing(run: Run) -> None:
     assert permissions["found"] == "refused: EVAL, SET and DEL on metadata, SCAN"
 
 
+def test_doctor_sends_a_replica_and_a_clusters_node_back(run: Run) -> None:
+    with EmbeddedServer(tcp=True) as server:
+        with redis.Redis.from_url(server.url) as client:
+            client.replicaof("127.0.0.1", 1)
+        replica = told(run("doctor", "--json", REDIS_URL=server.url), FAILED)
+    arguments = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    with EmbeddedServer(tcp=True, arguments=arguments) as server:
+        node = told(run("doctor", "--json", REDIS_URL=server.url), FAILED)
+
+    assert "primary" in replica["findings"][-1]["advice"]
+    assert "redis+cluster://" in node["findings"][-1]["advice"]
+
+
 def test_doctor_leaves_nothing_behind(server: EmbeddedServer, run: Run) -> None:
     with redis.Redis.from_url(server.url) as client:
         client.flushall()

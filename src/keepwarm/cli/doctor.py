@@ -37,7 +37,15 @@ def examine(target: Target, client: Any) -> Iterator[Finding]:
     yield _answers(target, client)
     info = _Info(client)
     yield _version(info)
-    yield from _role(target, info)
+    is_node = info("cluster").get("cluster_enabled") and not target.address.is_cluster
+    if is_node:
+        found = "this is a node of a cluster: it holds only some of the keys"
+        yield Finding("role", "wrong", found, "write the URL as redis+cluster://")
+        return
+    if info("replication").get("role") == "slave":
+        advice = "use the primary's address: a replica neither stores nor invalidates"
+        yield Finding("role", "wrong", "this is a replica", advice)
+        return
     yield from _memory(info)
     yield from _permissions(target, client)
     yield _epoch(target, client, info)
@@ -50,14 +58,14 @@ class _Info:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self.is_refused = False
 
     def __call__(self, section: str) -> dict[str, Any]:
         found = _permitted(lambda: self._client.info(section))
         if not isinstance(found, dict):
-            self.is_refused = True
             return {}
-        return found
+        # A cluster's client answers for each node: they are alike in what is asked here.
+        first = next(iter(found.values()), None)
+        return first if isinstance(first, dict) else found
 
 
 def _answers(target: Target, client: Any) -> Finding:
@@ -86,15 +94,6 @@ def _version(info: _Info) -> Finding:
         oldest = ".".join(map(str, OLDEST[kind]))
         return Finding("version", "wrong", name, f"upgrade to {oldest} or later")
     return Finding("version", "ok", name)
-
-
-def _role(target: Target, info: _Info) -> Iterator[Finding]:
-    if info("replication").get("role") == "slave":
-        advice = "use the primary's address: a replica neither stores nor invalidates"
-        yield Finding("role", "wrong", "this is a replica", advice)
-    if info("cluster").get("cluster_enabled") and not target.address.is_cluster:
-        advice = "write the URL as redis+cluster://"
-        yield Finding("role", "wrong", "this is a node of a cluster", advice)
 
 
 def _memory(info: _Info) -> Iterator[Finding]:
@@ -146,6 +145,8 @@ def _permissions(target: Target, client: Any) -> Iterator[Finding]:
 def _epoch(target: Target, client: Any, info: _Info) -> Finding:
     namespace = target.namespace
     raw = _permitted(lambda: client.get(f"{{{namespace}}}:epoch"))
+    if raw is _REFUSED:
+        return Finding("epoch", "wrong", "this user may not read it", "see permissions")
     if raw is None:
         found = f"no app has used the namespace {namespace!r} here yet"
         return Finding("epoch", "note", found, "check --namespace if one should have")
@@ -158,7 +159,8 @@ def _epoch(target: Target, client: Any, info: _Info) -> Finding:
         found = "in use; the server does not tell its run id, so its restarts go unnoticed"
         return Finding("epoch", "note", found, advice)
     here = f"{info('server').get('run_id')}/{info('replication').get('master_replid')}"
-    if epoch.identity != here:
+    # In a cluster the epoch names the node that holds it, and INFO may be another's.
+    if epoch.identity != here and not target.address.is_cluster:
         found = "begun on another server or before a restart: the next connection begins anew"
         return Finding("epoch", "note", found)
     return Finding("epoch", "ok", f"namespace {namespace!r} is in use")

@@ -55,7 +55,8 @@ def _names(store: BlockingRedis, namespace: str, key: str) -> list[str]:
     found: list[str] = []
     for body in sorted(bodies):
         if not _GLOB.search(body):
-            found += store.answer(Scan(f"{body}*", _MOST_SHAPES))
+            scanned = store.answer(Scan(f"{body}*", _MOST_SHAPES))
+            found += scanned
     return sorted({name for name in found if name.rpartition("@")[0] + "@" in bodies})
 
 
