@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -12,8 +11,7 @@ from gallery.data.database import Database
 from gallery.data.explaining import examples, explain
 from gallery.data.seeding import DEMO_PASSWORD, SeedReport, seed, seeding
 from gallery.data.world import SIZES
-
-DEFAULT_URL = "sqlite:///.run/gallery/gallery.db"
+from gallery.settings import Settings
 
 
 async def seed_with_progress(
@@ -82,7 +80,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("verb", choices=["migrate", "seed", "explain"])
     parser.add_argument("--size", choices=sorted(SIZES), default="default")
     parser.add_argument("--seed", type=int, default=1, help="another number, another world")
-    parser.add_argument("--database", default=os.environ.get("DATABASE_URL") or DEFAULT_URL)
+    parser.add_argument(
+        "--database", default=Settings.from_env().database_url, help="default: DATABASE_URL"
+    )
     parser.add_argument(
         "--reference", type=_aware, help="when the last interaction was (default: now)"
     )
