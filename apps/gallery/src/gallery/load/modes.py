@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gallery.data.values import Mode
 from gallery.load.client import Connections
+from gallery.load.stage import StageError
 from gallery.load.summary import percentile
 
 PAGE = "/api/characters?mode={mode}&page=0&page_size=24"
@@ -33,11 +34,13 @@ async def timed(
     *,
     count: int,
     clients: int = 1,
+    refused: list[int] | None = None,
     tell: Callable[[], None] = lambda: None,
 ) -> list[float]:
     """How long `count` answers took, in ms, asked for by so many clients at once.
 
-    Raises RuntimeError if one was not 200.
+    Refusals (503, 504) are counted in `refused[0]` and not timed; without it, and for any
+    other status but 200, raises StageError.
     """
     left = iter(range(count))
     took: list[float] = []
@@ -46,12 +49,14 @@ async def timed(
         for _ in left:
             began = time.perf_counter()
             answer = await connections.send("GET", PAGE.format(mode=mode.value), timeout_s=60.0)
-            took.append((time.perf_counter() - began) * 1000)
+            took_ms = (time.perf_counter() - began) * 1000
             tell()
-            if answer.status != 200:
-                raise RuntimeError(f"{mode.value} answered {answer.status}: {answer.body[:200]!r}")
+            if answer.status == 200:
+                took.append(took_ms)
+            elif refused is not None and answer.status in (503, 504):
+                refused[0] += 1
+            else:
+                raise StageError(f"{mode.value} answered {answer.status}: {answer.body[:200]!r}")
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(clients):
-            group.create_task(client())
+    await asyncio.gather(*(client() for _ in range(clients)))
     return took

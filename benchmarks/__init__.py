@@ -1,0 +1,1 @@
+"""What keepwarm gains and costs in Gallery, measured in one run on this machine."""
