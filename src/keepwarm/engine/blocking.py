@@ -33,7 +33,16 @@ from keepwarm.core.steps import (
 from keepwarm.engine.answers import Answers, Parts
 from keepwarm.engine.call import Call, Values
 from keepwarm.engine.context import enter_fill, running
-from keepwarm.engine.flights import Key, NotFound, Results, Wanted, all_of, key_of, reply_of
+from keepwarm.engine.flights import (
+    Key,
+    NotFound,
+    Results,
+    Wanted,
+    all_of,
+    is_plain,
+    key_of,
+    reply_of,
+)
 from keepwarm.engine.hints import Hints
 from keepwarm.errors import FillAbandoned, FillTimeout, Overloaded
 from keepwarm.ports import BlockingShared, StoreAway
@@ -65,6 +74,7 @@ class BlockingDriver:
     def run(self, recipe: Recipe[R], call: Call, flight: _Flight | None = None) -> R:
         """Answer the recipe's steps until it returns."""
         reply: Any = None
+        plain = False
         quick = self.answers.table
         try:
             while True:
@@ -82,10 +92,12 @@ class BlockingDriver:
                 elif isinstance(step, CallOrigin):
                     assert flight is not None
                     reply = self._origin(flight)
+                    plain = is_plain(reply)
                 elif isinstance(step, CloseFlight):
                     assert flight is not None
                     with self._lock:
-                        self._unlist(flight)
+                        if not plain:
+                            self._unlist(flight)
                         reply = flight.is_joined
                 elif self._parts.local is not None:
                     reply = self.answers.here(step)

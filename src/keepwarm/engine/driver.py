@@ -35,7 +35,7 @@ from keepwarm.engine.flights import (
     Table,
     Wanted,
     all_of,
-    key_of,
+    is_plain,
     reply_of,
 )
 from keepwarm.engine.hints import Hints
@@ -44,6 +44,7 @@ from keepwarm.ports import AsyncShared, StoreAway
 
 R = TypeVar("R")
 
+_LINGER_S = 0.2  # who read before a flight ended asks for it within an operation's timeout
 _GRACE_S = 5.0  # how long closing waits for fills before it cancels them
 
 
@@ -83,9 +84,11 @@ class AsyncDriver:
                 elif isinstance(step, CallOrigin):
                     assert flight is not None
                     reply = await self._origin(flight)
+                    flight.is_plain = is_plain(reply)
                 elif isinstance(step, CloseFlight):
                     assert flight is not None
-                    self._table.remove(flight)
+                    if not flight.is_plain:
+                        self._table.remove(flight)
                     reply = flight.is_joined
                 elif local is not None:
                     reply = self.answers.here(step)
@@ -114,7 +117,7 @@ class AsyncDriver:
 
     async def _fill(self, step: Fill, call: Call) -> FillReply:
         subject = step.subject
-        flight = None if step.alone else self._table.get(key_of(subject, step.token))
+        flight = None if step.alone else self._table.get(subject, step.token)
         is_joining = flight is not None
         if flight is None:
             flight = self._launch(
@@ -131,7 +134,7 @@ class AsyncDriver:
         waits: list[tuple[Flight, Subject, bool]] = []
         own: list[Any] = []
         for subject, token in step.wanted:
-            flight = None if step.alone else self._table.get(key_of(subject, token))
+            flight = None if step.alone else self._table.get(subject, token)
             if flight is None:
                 own.append((subject, token))
             else:
@@ -162,7 +165,7 @@ class AsyncDriver:
         wanted = tuple(
             (subject, token)
             for subject, token in step.wanted
-            if self._table.get(key_of(subject, token)) is None
+            if self._table.get(subject, token) is None
         )
         if wanted:
             self._launch(wanted, call, listed=True, queue=False, unwaited=True)
@@ -231,7 +234,11 @@ class AsyncDriver:
             results = all_of(flight.wanted, FillAbandoned(policy_name))
         except Exception as error:  # noqa: BLE001 - whatever it is, its callers are told
             results = all_of(flight.wanted, error)
-        self._table.remove(flight)
+        if flight.is_plain:
+            flight.ended_at = self._parts.clock.mono()
+            asyncio.get_running_loop().call_later(_LINGER_S, self._table.remove, flight)
+        else:
+            self._table.remove(flight)
         if not flight.done.done():
             flight.done.set_result(results)
         if flight.slots is not None:

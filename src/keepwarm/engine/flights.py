@@ -12,7 +12,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 
 from keepwarm.core.stamps import Token
-from keepwarm.core.steps import Filled, FillReply, Raised, Subject
+from keepwarm.core.steps import Filled, FillReply, Produced, Raised, Subject
 from keepwarm.engine.call import Call
 
 Key = tuple[str, object]
@@ -38,6 +38,14 @@ def reply_of(results: Results, subject: Subject, is_joining: bool) -> FillReply:
     return reply
 
 
+def is_plain(produced: Mapping[str, Produced | Raised]) -> bool:
+    """Whether no value names tags or uses cached values that its token does not show."""
+    return all(
+        isinstance(made, Raised) or not (made.tags or made.absorbed or made.absorbed is None)
+        for made in produced.values()
+    )
+
+
 def all_of(wanted: Wanted, error: BaseException) -> Results:
     """The same failure for every subject."""
     return {subject.name: Raised(error) for subject, _ in wanted}
@@ -56,6 +64,9 @@ class Flight:
     is_unwaited: bool = False
     waiters: int = 0
     slots: "Slots | None" = None
+    is_plain: bool = False
+    """Its value depends on nothing but the token, so an equal token may join to the end."""
+    ended_at: float | None = None
 
     @property
     def is_abandoned(self) -> bool:
@@ -95,12 +106,23 @@ class Table:
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def get(self, key: Key) -> Flight | None:
-        return self._by_key.get(key)
+    def get(self, subject: Subject, token: Token | None) -> Flight | None:
+        """The flight this caller may join.
+
+        One that has ended is joined by whoever read the store before that: he missed an
+        entry that was on its way.
+        """
+        flight = self._by_key.get(key_of(subject, token))
+        if flight is None or flight.ended_at is None:
+            return flight
+        return flight if token is not None and token.captured_at < flight.ended_at else None
 
     def add(self, flight: Flight) -> None:
         for subject, token in flight.wanted:
-            self._by_key.setdefault(key_of(subject, token), flight)
+            key = key_of(subject, token)
+            present = self._by_key.get(key)
+            if present is None or present.ended_at is not None:
+                self._by_key[key] = flight
 
     def remove(self, flight: Flight) -> None:
         for subject, token in flight.wanted:
