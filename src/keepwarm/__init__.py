@@ -59,6 +59,8 @@ def admin(cache: Cache, token: str | None = None) -> "Starlette":
 
     See `keepwarm.dashboard.api.admin`.
     """
-    from keepwarm.dashboard.api import admin as make
-
+    try:
+        from keepwarm.dashboard.api import admin as make
+    except ImportError as error:
+        raise ImportError("this needs an extra: pip install 'keepwarm[http]'") from error
     return make(cache, token)

@@ -161,6 +161,14 @@ async def test_inspect_takes_a_key_as_it_is_and_as_it_is_listed(cache: Cache, ru
     assert "\x1b" not in run("inspect", odd).output
 
 
+async def test_a_tag_is_shown_as_it_is_and_commands_no_terminal(cache: Cache, run: Run) -> None:
+    await cache.set("x", 1, "plain", tags=["[red]loud[/red]", "bell\x07"])
+
+    shown = run("inspect", "x").stdout
+    assert "[red]loud[/red]  current" in shown
+    assert r"bell\x07  current" in shown
+
+
 async def test_inspect_finds_a_key_too_long_to_be_stored_readably(cache: Cache, run: Run) -> None:
     long = "long:" + "x" * 500
     await cache.set(long, 1, "plain")

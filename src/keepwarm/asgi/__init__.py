@@ -1,0 +1,1 @@
+"""What an ASGI app tells of its cache on each response."""
