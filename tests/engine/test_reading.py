@@ -99,9 +99,7 @@ async def test_methods_are_cached_without_their_self(cache: Cache, table: Table)
     assert table.asked == [[1]]
 
 
-async def test_a_batch_shares_entries_with_the_function_of_one(
-    cache: Cache, table: Table
-) -> None:
+async def test_a_batch_shares_entries_with_the_function_of_one(cache: Cache, table: Table) -> None:
     """What one filled the other finds; all that is missing is asked in one call."""
     terms = {"key": "row:{row_id}", "tags": ["row:{row_id}"], "none": "absent"}
     row = cache("plain", **terms)(table.one)  # type: ignore[arg-type]
@@ -311,9 +309,7 @@ async def test_stale_if_error_ends(cache: Cache, clock: StillClock) -> None:
         await value()
 
 
-async def test_a_slow_origin_is_bridged_by_the_stale_value(
-    cache: Cache, clock: StillClock
-) -> None:
+async def test_a_slow_origin_is_bridged_by_the_stale_value(cache: Cache, clock: StillClock) -> None:
     """After the soft timeout the caller goes with the stale value; the fill goes on."""
     calls, gate = [], asyncio.Event()
 
