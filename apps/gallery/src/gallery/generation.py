@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from gallery.caching import Invalidations
@@ -88,8 +89,11 @@ class Workshop:
             await self._requeue()
 
     async def _requeue(self) -> None:
+        # Up to now and including it. A job that another process is painting is taken
+        # from it too: painted twice, the second to finish finds it done and stops.
+        before = self._clock() + timedelta(microseconds=1)
         async with self._database.transaction() as session:
-            changed = await writes.requeue_jobs(session, started_before=self._clock())
+            changed = await writes.requeue_jobs(session, started_before=before)
         if changed.job_ids:
             await self._ended.jobs_changed(changed)
 
