@@ -161,7 +161,7 @@ class Demo:
             f"{found.shed:,} shed, {found.failed:,} failed, {found.hung:,} hanging"
         )
         self._promise(
-            f"at {RUSH:.0f} times that rate every request ends, refused ones with 503",
+            f"at {RUSH:.0f} times that rate every request ends: answered or refused",
             found.failed == 0,
             f"{found.shed:,} shed, {found.hung:,} hanging, {found.failed - found.hung:,} other",
         )

@@ -22,8 +22,9 @@ from gallery.load.client import Answer, Connections, ProtocolError
 from gallery.load.requests import Kind, Planned, Request
 from gallery.web.sessions import CSRF_HEADER, SESSION_COOKIE, csrf_token
 
-#: Longer than the hard timeout of any policy: who waits longer hangs.
-REQUEST_TIMEOUT_S = 20.0
+#: A list may wait for the hard timeout of its ids and then of its cards, 10 s each: who
+#: waits longer hangs.
+REQUEST_TIMEOUT_S = 30.0
 _PLACE = re.compile(r"\{(created|uploaded|picture):(\d+)\}")
 
 
@@ -59,7 +60,8 @@ class Exchange:
 
     @property
     def is_shed(self) -> bool:
-        return self.status in (503, 429)
+        """Refused, or given up in bounded time: the server is well and said so."""
+        return self.status in (429, 503, 504)
 
     @property
     def is_failed(self) -> bool:

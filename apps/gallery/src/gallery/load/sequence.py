@@ -17,6 +17,7 @@ from gallery.load.plan import Plan
 from gallery.load.requests import Kind, Planned, Request
 
 WIDTHS, WIDTH_WEIGHTS = (160, 320, 640), (6, 3, 1)  # cards show small ones, details large
+OWED = 0.3  # of the writes, until each kind was there once
 _WRITE_KINDS = {"preferences": Kind.SET_PREFERENCES}
 
 
@@ -100,7 +101,8 @@ class _Author:
                 return rq.of_character(Kind(kind), self._character().id, user_id)
 
     def write(self) -> Request:
-        name = self._owed.pop() if self._owed else self._named("writes")
+        is_owed = bool(self._owed) and self.dice.random() < OWED
+        name = self._owed.pop() if is_owed else self._named("writes")
         if name == "delete" and not self._created:
             name = "create"
         if name == "delete_image" and not self._uploads:

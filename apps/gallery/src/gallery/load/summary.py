@@ -24,7 +24,7 @@ class Summary:
 
     requests: int
     answered: int
-    shed: int  # refused with 503 or 429, which say when to come back
+    shed: int  # refused at once or after the hard timeout: 429, 503, 504
     failed: int  # other 5xx, and no answer at all; hung ones included
     hung: int
     median_ms: float
