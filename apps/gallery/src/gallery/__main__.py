@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
@@ -24,6 +25,7 @@ from gallery.origin import rounded, utc_now
 from gallery.settings import Settings, SettingsError, masked_url
 
 EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # as shells have it; seeding leaves nothing half done
 console = Console(highlight=False)
 
 
@@ -53,7 +55,9 @@ def main() -> int:
                 app, log_config=None, log_level="warning", access_log=False, server_header=False
             )
         )
-        server.run(sockets=[listener])
+        # Uvicorn ends cleanly at Ctrl-C, and then raises it once more.
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
     return 0
 
 
@@ -158,4 +162,7 @@ def _refuse(message: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +111,3 @@ def open_site(database_url: str, tmp_path: Path) -> Callable[..., Any]:
         return opened(database_url, tmp_path, **given)
 
     return open_one
-
-
-@pytest.fixture
-def reference() -> datetime:
-    return REFERENCE

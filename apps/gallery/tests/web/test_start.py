@@ -1,0 +1,129 @@
+"""`python -m gallery`: one command that seeds once, serves, and says what is wrong."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+
+class Started:
+    """The command in a process of its own, on a free port, with its output so far."""
+
+    def __init__(self, data: Path, **env: str) -> None:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        given = {"GALLERY_DATA": str(data), "GALLERY_SIZE": "small", "PORT": "0", "COLUMNS": "200"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gallery"],
+            env={**kept, "REDIS_URL": "memory://", **given, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=data,
+        )
+        self.output = ""
+
+    def address(self) -> str:
+        """Where it serves, once it says so. The end of its output ends the wait."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output += line
+            if "Ctrl-C" in line:
+                break
+        found = re.search(r"http://127\.0\.0\.1:\d+", self.output)
+        assert found, self.output
+        return found[0]
+
+    def end(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        out, _ = self.process.communicate(timeout=30)
+        self.output += out
+        return self.process.returncode
+
+
+@pytest.fixture
+def start(tmp_path):
+    running = []
+
+    def start_one(**env):
+        running.append(Started(tmp_path, **env))
+        # Should it hang, its end unblocks whoever reads its output.
+        alarm = threading.Timer(60, running[-1].process.kill)
+        alarm.daemon = True
+        alarm.start()
+        running[-1].alarm = alarm
+        return running[-1]
+
+    yield start_one
+    for each in running:
+        each.alarm.cancel()
+        each.process.kill()
+        each.process.wait()
+        each.process.stdout.close()
+
+
+def test_first_start_seeds_and_serves_and_the_second_only_serves(start):
+    first = start()
+    with httpx.Client(base_url=first.address()) as visitor:
+        assert "Seeded" in first.output
+        assert visitor.get("/").status_code == 200
+        assert visitor.get("/api/cache/health").json()["cache"]["status"] == "healthy"
+        before = visitor.get("/api/characters", params={"mode": "newest"}).json()
+        assert before["total"] == 300
+        assert visitor.get("/api/characters?mode=newest").headers["X-Cache"] == "HIT"
+    assert first.end() == 0, first.output
+
+    second = start()
+    with httpx.Client(base_url=second.address()) as visitor:
+        assert "Seeded" not in second.output
+        assert visitor.get("/api/characters", params={"mode": "newest"}).json()["total"] == 300
+    assert second.end() == 0, second.output
+    assert "Traceback" not in first.output + second.output
+
+
+def test_printed_users_can_sign_in(start, tmp_path):
+    running = start()
+    with httpx.Client(base_url=running.address()) as visitor:
+        shown = re.search(r"u0 … \S+ password (\S+)", running.output)
+        assert shown, running.output
+        secret = tmp_path / "admin-password"
+        assert secret.stat().st_mode & 0o777 == 0o600
+        for name, password in (("u0", shown[1]), ("admin", secret.read_text().strip())):
+            answer = visitor.post("/api/auth/login", json={"username": name, "password": password})
+            assert answer.status_code == 200, answer.text
+        assert secret.read_text().strip() not in running.output
+
+
+def test_taken_port_is_told_at_once(start, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        refused = start(PORT=str(port))
+        out, _ = refused.process.communicate(timeout=30)
+    assert refused.process.returncode == 2
+    assert f"Port {port} is taken" in out
+    assert "PORT=" in out
+    assert "Traceback" not in out
+    assert not (tmp_path / "gallery.db").exists()
+
+
+def test_unusable_setting_is_told(start):
+    refused = start(PORT="http")
+    out, _ = refused.process.communicate(timeout=30)
+    assert refused.process.returncode == 2
+    assert out.strip() == "PORT must be a whole number, not 'http'."
+
+
+def test_starts_a_store_of_its_own(start):
+    running = start(REDIS_URL="")
+    with httpx.Client(base_url=running.address()) as visitor:
+        health = visitor.get("/api/cache/health").json()
+        assert health["cache"]["status"] == "healthy"
+        metrics = visitor.get("/api/cache/metrics")
+        assert metrics.status_code == 200
+    assert running.end() == 0, running.output
