@@ -17,7 +17,9 @@ from gallery.load.plan import Plan
 from gallery.load.requests import Kind, Planned, Request
 
 WIDTHS, WIDTH_WEIGHTS = (160, 320, 640), (6, 3, 1)  # cards show small ones, details large
-OWED = 0.3  # of the writes, until each kind was there once
+#: One kind of write after the other that `at_least_one` asks for: this share of the
+#: writes, once the first visitors have filled a cold cache.
+OWED, OWED_SINCE = 0.5, 0.2
 _WRITE_KINDS = {"preferences": Kind.SET_PREFERENCES}
 
 
@@ -27,7 +29,7 @@ def sequence(plan: Plan, cast: Cast) -> list[Planned]:
     dice, at, planned = author.dice, 0.0, []
     while (at := at + dice.expovariate(plan.requests_per_s)) < plan.seconds:
         is_write = dice.random() < plan.writes.share
-        planned.append(Planned(at, author.write() if is_write else author.read()))
+        planned.append(Planned(at, author.write(at) if is_write else author.read()))
     return planned
 
 
@@ -100,8 +102,9 @@ class _Author:
             case _:
                 return rq.of_character(Kind(kind), self._character().id, user_id)
 
-    def write(self) -> Request:
-        is_owed = bool(self._owed) and self.dice.random() < OWED
+    def write(self, at: float) -> Request:
+        is_late = at >= OWED_SINCE * self.plan.seconds
+        is_owed = bool(self._owed) and is_late and self.dice.random() < OWED
         name = self._owed.pop() if is_owed else self._named("writes")
         if name == "delete" and not self._created:
             name = "create"

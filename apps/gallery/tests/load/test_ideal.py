@@ -1,0 +1,52 @@
+"""The unlimited cache on cases that can be counted by hand."""
+
+from gallery.load.ideal import Happening, Touch, UnlimitedCache
+from keepwarm import Policy
+
+POLICIES = {"page": Policy("10s", stale_while_revalidate="5s"), "card": Policy("100s")}
+PAGE = Touch("page:1", "page", ("all",))
+CARD, OTHER = Touch("card:1", "card", ("one",)), Touch("card:2", "card", ("two",))
+
+
+def played(*happenings: Happening) -> tuple[int, int]:
+    cache = UnlimitedCache(POLICIES)
+    for one in happenings:
+        cache.meet(one)
+    return cache.counted.hits, cache.counted.misses
+
+
+def test_a_second_call_hits() -> None:
+    first, second = (
+        Happening(0.0, touches=(PAGE, CARD, OTHER)),
+        Happening(1.0, touches=(PAGE, CARD)),
+    )
+
+    assert played(first, second) == (2, 3)
+
+
+def test_an_entry_lives_as_long_as_its_ttl_and_stale_window() -> None:
+    times = (0.0, 9.9, 14.9, 29.9)  # filled; fresh; stale and refreshed; dead since 29.9
+
+    assert played(*(Happening(at, touches=(PAGE,)) for at in times)) == (2, 2)
+
+
+def test_a_tag_ends_what_carries_it_and_nothing_else() -> None:
+    assert played(
+        Happening(0.0, touches=(CARD, OTHER)),
+        Happening(1.0, ends=("one",)),
+        Happening(2.0, touches=(CARD, OTHER)),
+    ) == (1, 3)
+
+
+def test_a_write_reads_back_after_it_has_ended_copies() -> None:
+    assert played(
+        Happening(0.0, touches=(CARD,)),
+        Happening(1.0, ends=("one",), touches=(CARD,)),
+        Happening(2.0, touches=(CARD,)),
+    ) == (1, 2)
+
+
+def test_what_a_fill_calls_itself_is_called_on_a_miss_only() -> None:
+    outer = Touch("page:2", "page", (), inner=(CARD,))
+
+    assert played(Happening(0.0, touches=(outer,)), Happening(1.0, touches=(outer,))) == (1, 2)

@@ -1,0 +1,72 @@
+"""A real server under a real load, its store killed: nothing fails, and nothing is wrong."""
+
+import sys
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from gallery.data.database import Database
+from gallery.data.seeding import seed
+from gallery.data.world import SMALL
+from gallery.load.oracle import Verdict
+from gallery.load.plan import Plan
+from gallery.load.run import Ran, Run, faults, judged, prepare
+from gallery.load.stage import SERVER, Stage, stage
+from gallery.origin import rounded, utc_now
+
+PLAN = Plan.read().but(seconds=6.0, requests_per_s=30.0)
+BROKEN = (sys.executable, str(Path(__file__).with_name("broken.py")))
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Stage]:
+    async with stage(tmp_path / "stage") as found:
+        yield found
+
+
+async def played(
+    here: Stage, tmp_path: Path, *, command: Sequence[str] = SERVER, is_disturbed: bool = False
+) -> tuple[Ran, Verdict]:
+    source = tmp_path / "source.db"
+    database = Database(f"sqlite:///{source}")
+    await database.migrate()
+    await seed(database, SMALL, reference=rounded(utc_now()))
+    await database.dispose()
+    ground = await prepare(here, source, PLAN, "live")
+    server = await here.server(ground.live, command=command)
+    disturbances = faults(here.store, PLAN) if is_disturbed else ()
+    ran = await Run(server, here.store, PLAN, ground, disturbances).play()
+    await server.stop()
+    return ran, await judged(ground, ran.played)
+
+
+async def test_nothing_fails_and_nothing_is_wrong_while_the_store_is_killed_and_frozen(
+    here: Stage, tmp_path: Path
+) -> None:
+    ran, verdict = await played(here, tmp_path, is_disturbed=True)
+
+    failed = [(one.path, one.status, one.error) for one in ran.played.exchanges if one.is_failed]
+    assert failed == []
+    assert verdict.wrong == ()
+    assert verdict.judged > 100
+    assert [name for _, name in ran.played.events] == ["killed", "restarted", "frozen", "thawed"]
+    assert ran.peak_bytes < ran.limit_bytes
+
+
+async def test_a_cache_that_forgets_to_invalidate_is_found_out(here: Stage, tmp_path: Path) -> None:
+    ran, verdict = await played(here, tmp_path, command=BROKEN)
+
+    assert ran.summary.errors == 0
+    assert verdict.wrong
+
+
+async def test_the_unlimited_cache_is_asked_exactly_what_the_server_was(
+    here: Stage, tmp_path: Path
+) -> None:
+    """What the ideal says each request touches is what the app calls."""
+    ran, verdict = await played(here, tmp_path)
+
+    assert verdict.wrong == ()
+    assert ran.ideal.calls == pytest.approx(ran.calls.hits + ran.calls.misses, rel=0.02)
+    assert ran.ideal.hits >= ran.calls.hits > 0
