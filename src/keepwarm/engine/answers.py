@@ -123,10 +123,10 @@ class Answers:
         self.counted(step)
         return local.answer(step)
 
-    def away(self, step: Step[Any], error: StoreAway) -> Any:
-        """The reply to `step` when the store gave none."""
+    def away(self, step: Step[Any], error: StoreAway, sent_at: float) -> Any:
+        """The reply to `step`, sent at `sent_at`, when the store gave none."""
         self._parts.observer.counted("errors")
-        self._parts.guard.failed(error)
+        self._parts.guard.failed(error, sent_at)
         return self.unasked(step, error.why)
 
     def unasked(self, step: Step[Any], why: str) -> Any:

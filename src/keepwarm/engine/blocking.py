@@ -112,11 +112,11 @@ class BlockingDriver:
         if guard.is_open:
             return self.answers.unasked(step, guard.why)
         assert self._shared is not None
-        debt = guard.debt
+        debt, sent_at = guard.debt, self._parts.clock.mono()
         try:
             reply = self._shared.answer(step)
         except StoreAway as away:
-            return self.answers.away(step, away)
+            return self.answers.away(step, away, sent_at)
         return self.answers.came(step, reply, debt)
 
     # Fills.

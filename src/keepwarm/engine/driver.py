@@ -103,11 +103,11 @@ class AsyncDriver:
         if guard.is_open:
             return self.answers.unasked(step, guard.why)
         assert self._shared is not None
-        debt = guard.debt
+        debt, sent_at = guard.debt, self._parts.clock.mono()
         try:
             reply = await self._shared.answer(step)
         except StoreAway as away:
-            return self.answers.away(step, away)
+            return self.answers.away(step, away, sent_at)
         except asyncio.CancelledError:
             self.answers.cut_short(step)
             raise

@@ -7,7 +7,9 @@ before them is served after the return.
 """
 
 import logging
+import os
 import threading
+import weakref
 from collections.abc import Callable
 
 from keepwarm.core.breaker import CLOSED, Breaker
@@ -19,6 +21,9 @@ from keepwarm.ports import BlockingShared, Clock, StoreAway
 log = logging.getLogger("keepwarm")
 
 _BATCH = 1_000  # stamps a repeated invalidation carries: a script of about a millisecond
+
+
+_guards: "weakref.WeakSet[Guard]" = weakref.WeakSet()
 
 
 class Guard:
@@ -40,7 +45,10 @@ class Guard:
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self._closed = False
+        self._is_suspected = False
+        self._heard_at = -1.0
         self.debt: Debt = NO_DEBT
+        _guards.add(self)
 
     @property
     def is_open(self) -> bool:
@@ -58,25 +66,33 @@ class Guard:
             return len(self._owed_stamps) + len(self._owed_globs) + bool(self._owed_all)
 
     def succeeded(self) -> None:
+        self._heard_at = self._clock.mono()
         if self._breaker.faults and not self._breaker.is_open:
             with self._lock:
                 if not self._breaker.is_open:
                     self._breaker = self._breaker.succeeded()
 
-    def failed(self, away: StoreAway) -> None:
-        if not away.is_fault:
+    def failed(self, away: StoreAway, sent_at: float) -> None:
+        """An operation sent at `sent_at` failed.
+
+        It says nothing if the store has answered somebody since: then this request was
+        lost in a crowd, not in an outage.
+        """
+        if not away.is_fault or sent_at < self._heard_at:
             return
         with self._lock:
             if self._breaker.is_open:
                 return  # sent before it opened: only the probe's own failures count now
             self._breaker = self._breaker.failed(self._clock.mono())
             self._why = away.why
-            has_opened = self._breaker.is_open
-        if has_opened:
-            log.warning(
-                "shared store away (%s): answering from the near tier and the origin", away.why
-            )
-            self._mend()
+            if not self._breaker.is_open:
+                return
+            # Timeouts may be this process's own doing: a loop too busy to read its replies.
+            self._is_suspected = away.why == "timeout"
+            is_certain = not self._is_suspected
+        if is_certain:
+            _tell_away(away.why)
+        self._mend()
 
     def owe(self, debt: Debt) -> None:
         """Remember an unconfirmed invalidation and retry it until it is confirmed."""
@@ -116,37 +132,57 @@ class Guard:
             self._thread = threading.Thread(target=self._mending, name="keepwarm-mend", daemon=True)
             self._thread.start()
 
+    def after_fork(self) -> None:
+        """In a forked child: the thread that mends was the parent's."""
+        self._lock, self._wake, self._thread = threading.Lock(), threading.Event(), None
+        if self.is_open or self.debt:
+            self._mend()
+
     def _mending(self) -> None:
-        store = self._connect()
+        store: BlockingShared | None = None
         began = self._clock.mono()
+        was_surprised = False
         try:
             while True:
-                self._wake.wait(self._breaker.probe_after_s)
+                self._wake.wait(0 if self._is_suspected else self._breaker.probe_after_s)
                 if self._closed:
                     return
                 try:
+                    store = store or self._connect()
                     store.answer(Ping())
                     self._repay(store)
                 except StoreAway as away:
-                    with self._lock:
-                        self._why = away.why
-                        self._breaker = (
-                            self._breaker.failed(self._clock.mono())
-                            if self._breaker.is_open
-                            else self._breaker
-                        )
+                    self._still_away(away.why)
+                    continue
+                except Exception:
+                    # Ending here would leave the breaker open, or the debt unpaid, for ever.
+                    if not was_surprised:
+                        log.exception("probing the shared store failed in an unexpected way")
+                    was_surprised = True
+                    self._still_away("protocol")
                     continue
                 with self._lock:
-                    was_open = self._breaker.is_open
+                    was_open = self._breaker.is_open and not self._is_suspected
                     if self.debt:
                         continue  # more came while it was repaid
+                    self._is_suspected = False
                     self._breaker = CLOSED
                     self._thread = None
                 if was_open:
                     log.warning("shared store back after %.1f s", self._clock.mono() - began)
                 return
         finally:
-            store.close()
+            if store is not None:
+                store.close()
+
+    def _still_away(self, why: str) -> None:
+        with self._lock:
+            was_suspected, self._is_suspected = self._is_suspected, False
+            self._why = why
+            if self._breaker.is_open:
+                self._breaker = self._breaker.failed(self._clock.mono())
+        if was_suspected:
+            _tell_away(why)
 
     def _repay(self, store: BlockingShared) -> None:
         """Repeat what is owed; what was owed again meanwhile stays owed."""
@@ -174,3 +210,16 @@ class Guard:
                         del self._owed_stamps[name]
         with self._lock:
             self._publish()
+
+
+def _tell_away(why: str) -> None:
+    log.warning("shared store away (%s): answering from the near tier and the origin", why)
+
+
+def _after_fork() -> None:
+    for guard in tuple(_guards):
+        guard.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

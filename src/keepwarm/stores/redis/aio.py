@@ -60,7 +60,7 @@ class AsyncRedis:
             )
             self._greeted = False
             return
-        self._is_unix = bool(address.path)
+        self._handshake = address.handshake()
         kind: type[Any] = redis_async.Connection
         if address.path:
             kind = redis_async.UnixDomainSocketConnection
@@ -155,14 +155,14 @@ class AsyncRedis:
 
     async def _greet(self, connection: Any) -> None:
         """Runs on every new connection, before anything else may use it."""
-        if not self._is_unix:  # redis-py has done so already on a unix socket
-            await connection.on_connect()
-        call = self._operations.greet().metadata[0]
-        assert isinstance(call, Call)
-        await connection.send_command(
-            "EVAL", call.script.text, len(call.keys), *call.keys, *call.args
-        )
-        await connection.read_response()
+        # redis-py's own on_connect takes three trips one after another, which a store at a
+        # third of the timeout would never survive.
+        connection._parser.on_connect(connection)
+        commands = (*self._handshake, self._operations.greeting())
+        packed = connection.pack_commands(commands)
+        await connection.send_packed_command(packed, check_health=False)
+        for _ in commands:
+            await connection.read_response()
 
     async def _scan(self, step: Scan, deadline: float) -> tuple[str, ...]:
         if self._pool is None:

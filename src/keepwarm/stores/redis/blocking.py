@@ -54,6 +54,7 @@ class BlockingRedis:
             )
             self._greeted = False
             return
+        self._handshake = address.handshake()
         kind: type[Any] = redis.Connection
         if address.path:
             kind = redis.UnixDomainSocketConnection
@@ -136,11 +137,12 @@ class BlockingRedis:
 
     def _greet(self, connection: Any) -> None:
         """Runs on every new connection, before anything else may use it."""
-        connection.on_connect()
-        call = self._operations.greet().metadata[0]
-        assert isinstance(call, Call)
-        connection.send_command("EVAL", call.script.text, len(call.keys), *call.keys, *call.args)
-        connection.read_response()
+        # In one trip, as in AsyncRedis.
+        connection._parser.on_connect(connection)
+        commands = (*self._handshake, self._operations.greeting())
+        connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        for _ in commands:
+            connection.read_response()
 
     def _scan(self, step: Scan) -> tuple[str, ...]:
         if self._pool is None:

@@ -94,6 +94,11 @@ class Operations:
         call = self._call(scripts.GREET)
         return Operation((call,), (), lambda replies: bool(replies[0][1]))
 
+    def greeting(self) -> Command:
+        """`greet` as one command that needs no script cache."""
+        call = self._call(scripts.GREET)
+        return ("EVAL", call.script.text, len(call.keys), *call.keys, *call.args)
+
     def _call(
         self, script: Script, keys: tuple[str, ...] = (), args: tuple[str | bytes | int, ...] = ()
     ) -> Call:

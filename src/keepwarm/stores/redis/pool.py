@@ -15,6 +15,7 @@ wrong request (G7).
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -76,11 +77,12 @@ class Connections:
             writer = getattr(connection, "_writer", None)
             if writer is None:
                 continue
-            sock = writer.get_extra_info("socket")
-            # The transport has no loop to say goodbye on: release what it holds.
-            writer.transport._sock = None
-            if sock is not None:
-                sock._sock.close()
+            # asyncio's transport has no loop left to say goodbye on, so its socket is closed
+            # under it; another loop's transports, without these fields, end by themselves.
+            with contextlib.suppress(AttributeError):
+                writer.transport._sock.close()
+                writer.transport._sock = None
+                writer.transport._closing = True
             connection._reader = connection._writer = None
 
     async def _take(self, deadline: float) -> Any:

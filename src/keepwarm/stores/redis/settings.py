@@ -27,6 +27,12 @@ class Address:
     tls: bool = False
     is_cluster: bool = False
 
+    def handshake(self) -> list[tuple[str | int, ...]]:
+        """The commands a connection begins with, all sent in one trip."""
+        login = ("AUTH", self.username or "default", self.password) if self.password else ()
+        select: list[tuple[str | int, ...]] = [("SELECT", self.db)] if self.db else []
+        return [("HELLO", 3, *login), *select]
+
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of a redis-py connection."""
         found: dict[str, Any] = {"db": self.db}

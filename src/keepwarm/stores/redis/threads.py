@@ -4,6 +4,7 @@ The twin of `stores.redis.pool`: redis-py's own pool gives out connections witho
 whether they were closed or hold unread bytes, and grants every read its whole timeout.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ class ThreadConnections:
         self._all: list[Any] = []
         self._idle: list[Any] = []
         self._outdated: set[int] = set()
+        self._owner = os.getpid()
 
     @property
     def in_use(self) -> int:
@@ -59,6 +61,8 @@ class ThreadConnections:
                 connection.disconnect()
 
     def _take(self, deadline: float) -> Any:
+        if self._owner != os.getpid():
+            self._disown()
         with self._freed:
             while not self._idle and len(self._all) >= self._most:
                 if not self._freed.wait(max(0.0, deadline - time.monotonic())):
@@ -74,6 +78,14 @@ class ThreadConnections:
         if is_outdated:
             connection.disconnect()
         return connection
+
+    def _disown(self) -> None:
+        """In a forked child: the sockets are the parent's, whose replies must not come here."""
+        self._freed = threading.Condition()
+        for connection in self._all:
+            connection.disconnect()  # closes this process's copy and says nothing to the server
+        self._all, self._idle, self._outdated = [], [], set()
+        self._owner = os.getpid()
 
     def _give(self, connection: Any) -> None:
         with self._freed:
