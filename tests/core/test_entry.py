@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from keepwarm.core.entry import Debt, Life, Pattern, Patterns, Seen, Terms, life
+from keepwarm.core.entry import ANY_KEY, Debt, Life, Pattern, Patterns, Seen, Terms, life
 from keepwarm.core.globs import Glob
 from keepwarm.core.stamps import Epoch, Stamp
 
@@ -57,7 +57,21 @@ def _patterns(*items: tuple[int, str], floor: int = 0, epoch: str = "e") -> Patt
 def test_patterns_kill_what_they_match_and_what_they_cannot_clear(
     patterns: Patterns, killed: bool
 ) -> None:
-    assert patterns.kill("list:1", structs.replace(TERMS, position=5), Epoch("e", 7)) is killed
+    assert patterns.kill("list:1", structs.replace(TERMS, own_position=5), Epoch("e", 7)) is killed
+
+
+def test_a_pattern_kills_what_was_made_of_a_key_it_matches() -> None:
+    terms = structs.replace(TERMS, own_position=5, keys=(("part:1", 3), ("part:2", 8)))
+    epoch = Epoch("e", 7)
+
+    assert _patterns((7, "part:1")).kill("whole", terms, epoch)
+    assert not _patterns((7, "part:2")).kill("whole", terms, epoch), "filled after the pattern"
+    assert not _patterns((7, "part:3")).kill("whole", terms, epoch)
+    assert _patterns((7, "part:3")).kill(
+        "whole", structs.replace(terms, keys=((ANY_KEY, 0),)), epoch
+    )
+    assert Debt(globs=(Glob("part:2"),)).hits("whole", terms)
+    assert not Debt(globs=(Glob("part:3"),)).hits("whole", terms)
 
 
 def test_debt_covers_by_stamp_by_glob_or_everything() -> None:

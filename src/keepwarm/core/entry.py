@@ -9,6 +9,9 @@ import msgspec
 from keepwarm.core.globs import Glob
 from keepwarm.core.stamps import Carried, Epoch, Stamp
 
+ANY_KEY = ""
+"""Stands for more keys than are worth listing: every pattern matches it."""
+
 
 class Terms(msgspec.Struct, frozen=True, array_like=True):
     """All that is stored beside a value. Instants are Unix seconds of the filling host."""
@@ -28,6 +31,10 @@ class Terms(msgspec.Struct, frozen=True, array_like=True):
     filler: str = ""
     is_fenced: bool = True
     """False for a bare `set`, whose value was read nobody knows when."""
+    own_position: int = 0
+    """The position of its own fill; `position` is the oldest of all that it is made of."""
+    keys: tuple[tuple[str, int], ...] = ()
+    """Logical keys and positions of the cached values it was made of, for patterns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,12 @@ class Patterns:
             return True
         if terms.position < self.floor:
             return True
-        return any(p.position > terms.position and p.glob.matches(logical) for p in self.items)
+        parts = ((logical, terms.own_position), *terms.keys)
+        return any(
+            p.position > position and (key == ANY_KEY or p.glob.matches(key))
+            for key, position in parts
+            for p in self.items
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +107,17 @@ class Debt:
         )
 
     def covers(self, logical: str, stamps: Iterable[str]) -> bool:
+        """Whether it hits an entry of `logical` that depends on `stamps`."""
         return (
             self.everything
             or not self.stamps.isdisjoint(stamps)
             or any(glob.matches(logical) for glob in self.globs)
+        )
+
+    def hits(self, logical: str, terms: Terms) -> bool:
+        """Whether it hits this entry, or a cached value that it was made of."""
+        return self.covers(logical, names_of(terms)) or any(
+            key == ANY_KEY or glob.matches(key) for key, _ in terms.keys for glob in self.globs
         )
 
 

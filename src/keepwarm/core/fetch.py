@@ -41,6 +41,7 @@ from keepwarm.core.steps import (
     Subject,
     WriteNear,
     ask,
+    must_ask_again,
 )
 
 
@@ -234,7 +235,7 @@ def _instead(
 
 def _filled_or_again(subject: Subject, reply: FillReply, miss: Reason) -> Recipe[Answer | Raised]:
     for last in (False, False, True):
-        if not (isinstance(reply, Filled) and reply.was_joined and not reply.is_joinable):
+        if not must_ask_again(reply):
             break
         now = yield from ask(Now())
         look = yield from ask(ReadShared((), subject.stamps))
@@ -259,7 +260,7 @@ def _unproven(subject: Subject, blind: Blind, now: Instant) -> Recipe[Answer | N
     held = blind.held
     if held is None or not held.proven_at <= now.mono < held.proven_at + allowed_s:
         return None
-    if blind.debt.covers(subject.logical, names_of(held.stored.terms)):
+    if blind.debt.hits(subject.logical, held.stored.terms):
         return None
     return (
         yield from serve(subject, held.stored, Tier.NEAR, Reason.UNPROVEN, now, is_proven=False)
@@ -295,6 +296,7 @@ def filled(subject: Subject, reply: FillReply, miss: Reason) -> Recipe[Answer | 
             tags=terms.tags if terms else (*subject.tags, *made.tags),
             epoch=terms.epoch if terms else "",
             position=terms.position if terms else 0,
+            keys=((subject.logical, terms.own_position), *terms.keys) if terms else (),
             stamps=terms.stamps if terms else None,
             fresh_until=terms.fresh_until if terms else 0.0,
         ),

@@ -10,7 +10,6 @@ from keepwarm.core.stamps import Token
 from keepwarm.core.steps import (
     Away,
     DropNear,
-    Filled,
     FillMany,
     FillReply,
     Held,
@@ -24,6 +23,7 @@ from keepwarm.core.steps import (
     Subject,
     WriteNear,
     ask,
+    must_ask_again,
 )
 
 Subjects = tuple[Subject, ...]
@@ -178,7 +178,7 @@ def _settled(
             answer = yield from serve(subject, stored, tier, reply.reason, now)
             if answer is not None:
                 return answer
-    if isinstance(reply, Filled) and reply.was_joined and not reply.is_joinable:
+    if must_ask_again(reply):
         again: tuple[tuple[Subject, Token | None], ...] = ((subject, None),)
         alone = (yield from ask(FillMany(again, alone=True))).get(subject.name)
         if alone is None:
@@ -209,7 +209,7 @@ def _unproven(
         near = held.get(subject.name)
         if near is None:
             continue
-        if away.debt.covers(subject.logical, names_of(near.stored.terms)):
+        if away.debt.hits(subject.logical, near.stored.terms):
             continue
         if not near.proven_at <= now.mono < near.proven_at + subject.policy.stale_if_unproven_s:
             continue

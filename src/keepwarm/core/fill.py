@@ -106,6 +106,8 @@ def _settle(
         stamps=together + found,
         tags=tuple(dict.fromkeys((*subject.tags, *made.tags))),
         filler=subject.filler,
+        own_position=token.position,
+        keys=made.absorbed_keys,
     )
     if made.fresh_until is not None and made.fresh_until < terms.fresh_until:
         terms = shortened(terms, made.fresh_until)

@@ -19,7 +19,7 @@ from keepwarm.core.steps import (
 def judge(subject: Subject, stored: Stored, seen: Seen, now: Instant) -> Recipe[Life]:
     """Fresh, stale or dead; patterns are asked for only where they can matter."""
     terms = stored.terms
-    if seen.debt and seen.debt.covers(subject.logical, (s[0] for s in terms.stamps)):
+    if seen.debt and seen.debt.hits(subject.logical, terms):
         return Life.DEAD
     state = life(terms, seen, now.wall)
     if state is not Life.UNSURE:
@@ -99,6 +99,7 @@ def served(
         tags=terms.tags,
         epoch=terms.epoch,
         position=terms.position,
+        keys=((subject.logical, terms.own_position), *terms.keys),
         stamps=terms.stamps if is_proven and terms.is_fenced else None,
         fresh_until=terms.fresh_until,
         filler=terms.filler,

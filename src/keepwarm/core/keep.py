@@ -69,6 +69,7 @@ def keep(items: tuple[tuple[Subject, bytes], ...]) -> Recipe[Kept]:
             tags=subject.tags,
             filler=subject.filler,
             is_fenced=False,
+            own_position=seen.position,
         )
         entries.append((subject, Stored(terms, payload)))
     named = tuple((subject.name, stored) for subject, stored in entries)

@@ -57,6 +57,7 @@ class Outcome:
     tags: tuple[str, ...] = ()
     epoch: str = ""
     position: int = 0
+    keys: tuple[tuple[str, int], ...] = ()
     stamps: tuple[Carried, ...] | None = None
     fresh_until: float = 0.0
     filler: str = ""

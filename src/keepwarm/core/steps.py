@@ -108,14 +108,19 @@ class Produced:
     absorbed: tuple[Carried, ...] | None = ()
     absorbed_position: int | None = None
     absorbed_epochs: frozenset[str] = frozenset()
+    absorbed_keys: tuple[tuple[str, int], ...] = ()
     fresh_until: float | None = None
     is_skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Raised:
+    """A failed fill. As for Filled, who joined it late may have to ask again."""
+
     error: BaseException
     reason: Reason = Reason.ORIGIN_FAILED
+    is_joinable: bool = True
+    was_joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,11 @@ class Busy:
 @dataclass(frozen=True, slots=True)
 class Slow:
     """The soft timeout passed; the fill goes on."""
+
+
+def must_ask_again(reply: "FillReply") -> bool:
+    """Whether this reply came from a fill that its receiver joined too late to trust it."""
+    return isinstance(reply, Filled | Raised) and reply.was_joined and not reply.is_joinable
 
 
 FillReply: TypeAlias = Filled | Raised | Busy | Slow

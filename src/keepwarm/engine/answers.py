@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from keepwarm.core.entry import Debt, Seen, names_of
+from keepwarm.core.entry import Debt, Patterns, Seen
 from keepwarm.core.steps import (
     AddPattern,
     Away,
@@ -23,6 +23,7 @@ from keepwarm.core.steps import (
     Now,
     Owe,
     ReadNear,
+    ReadPatterns,
     ReadShared,
     ReplaceShared,
     Step,
@@ -30,6 +31,7 @@ from keepwarm.core.steps import (
     WriteShared,
 )
 from keepwarm.engine.call import Call
+from keepwarm.engine.context import RunningFill
 from keepwarm.engine.guard import Guard
 from keepwarm.engine.hints import Hints
 from keepwarm.ports import Clock, NearStore, Observer, StoreAway
@@ -82,6 +84,8 @@ class Answers:
     def __init__(self, parts: Parts, hints: Hints) -> None:
         self._parts = parts
         self._hints = hints
+        self._dynamic: set[str] = set()
+        self._patterns: Patterns | None = None
         self.table: dict[type, Callable[[Any, Call], Any]] = {
             Now: self._now,
             Dice: lambda _step, _call: parts.dice(),
@@ -101,7 +105,7 @@ class Answers:
         if held is None:
             return None
         debt = self._parts.guard.debt
-        if debt and debt.covers(subject.logical, names_of(held.stored.terms)):
+        if debt and debt.hits(subject.logical, held.stored.terms):
             return None
         return held
 
@@ -113,6 +117,23 @@ class Answers:
     def _drop_near(self, step: DropNear, _call: Call) -> None:
         if self._parts.near is not None:
             self._parts.near.drop(step)
+
+    def is_plain(self, call: Call, current: RunningFill) -> bool:
+        """Whether a fill that has just ended depends on nothing but what its token shows.
+
+        A function that once named tags while it ran may have failed before it did so now.
+        """
+        if not current.is_plain:
+            self._dynamic.add(call.what)
+        return call.what not in self._dynamic
+
+    def known(self, step: Step[Any]) -> Patterns | None:
+        """The patterns, if those read last are all that `step` asks about."""
+        if not isinstance(step, ReadPatterns) or self._patterns is None:
+            return None
+        found, epoch = self._patterns, step.epoch
+        is_enough = found.epoch == epoch.nonce and found.newest >= epoch.pattern_position
+        return found if is_enough else None
 
     # The shared tier.
 
@@ -160,6 +181,8 @@ class Answers:
         self.counted(step)
         if isinstance(reply, Seen) and reply.foreign:
             self._parts.observer.counted("foreign", reply.foreign)
+        if isinstance(reply, Patterns):
+            self._patterns = reply
         debt = before.plus(self._parts.guard.debt)
         if debt and isinstance(reply, Seen):
             return replace(reply, debt=debt)

@@ -29,6 +29,7 @@ from keepwarm.core.steps import (
     Slow,
     Step,
     Subject,
+    must_ask_again,
 )
 from keepwarm.engine.answers import Answers, Parts
 from keepwarm.engine.call import Call, Values
@@ -39,7 +40,6 @@ from keepwarm.engine.flights import (
     Results,
     Wanted,
     all_of,
-    is_plain,
     key_of,
     reply_of,
 )
@@ -57,6 +57,7 @@ class _Flight:
     done: "Future[Results]" = field(default_factory=Future)
     is_started: bool = False
     is_joined: bool = False
+    is_plain: bool = False
 
 
 class BlockingDriver:
@@ -74,7 +75,6 @@ class BlockingDriver:
     def run(self, recipe: Recipe[R], call: Call, flight: _Flight | None = None) -> R:
         """Answer the recipe's steps until it returns."""
         reply: Any = None
-        plain = False
         quick = self.answers.table
         try:
             while True:
@@ -92,11 +92,10 @@ class BlockingDriver:
                 elif isinstance(step, CallOrigin):
                     assert flight is not None
                     reply = self._origin(flight)
-                    plain = is_plain(reply)
                 elif isinstance(step, CloseFlight):
                     assert flight is not None
                     with self._lock:
-                        if not plain:
+                        if not flight.is_plain:
                             self._unlist(flight)
                         reply = flight.is_joined
                 elif self._parts.local is not None:
@@ -109,6 +108,9 @@ class BlockingDriver:
 
     def _ask(self, step: Step[Any]) -> Any:
         guard = self._parts.guard
+        known = self.answers.known(step)
+        if known is not None:
+            return known
         if guard.is_open:
             return self.answers.unasked(step, guard.why)
         assert self._shared is not None
@@ -123,7 +125,7 @@ class BlockingDriver:
 
     def _fill(self, step: Fill, call: Call) -> FillReply:
         subject, has_slot = step.subject, False
-        if step.may_be_stale and (step.alone or not self._can_join(subject, step.token)):
+        if step.may_be_stale and (step.alone or not self._can_join(subject, step.token, call)):
             # Before the flight is listed: nobody must join one that gives up at once.
             has_slot = self._take(subject, 0)
             if not has_slot:
@@ -140,14 +142,14 @@ class BlockingDriver:
             return self._wait(flight, subject, may_be_stale=True, is_joining=False)
         else:
             self._fly(flight)
-        return reply_of(flight.done.result(), subject, is_joining=False)
+        return _reply(flight, subject, is_joining=False)
 
     def _fill_many(self, step: FillMany, call: Call) -> Mapping[str, FillReply]:
         waits: list[tuple[_Flight, Subject]] = []
         own: list[Any] = []
         with self._lock:
             for subject, token in step.wanted:
-                flight = None if step.alone else self._joinable(subject, token)
+                flight = None if step.alone else self._joinable(subject, token, call)
                 if flight is None:
                     own.append((subject, token))
                 else:
@@ -161,13 +163,14 @@ class BlockingDriver:
                     self._list(flight)
             self._lead(flight)
             for subject, _ in own:
-                replies[subject.name] = reply_of(flight.done.result(), subject, is_joining=False)
+                replies[subject.name] = _reply(flight, subject, is_joining=False)
         for flight, subject in waits:
             replies[subject.name] = self._wait(flight, subject, False, is_joining=True)
         return {
             name: reply
             for name, reply in replies.items()
-            if not (isinstance(reply, Raised) and isinstance(reply.error, NotFound))
+            if must_ask_again(reply)
+            or not (isinstance(reply, Raised) and isinstance(reply.error, NotFound))
         }
 
     def _refresh(self, step: Refresh, call: Call) -> None:
@@ -177,7 +180,7 @@ class BlockingDriver:
         if not self._take(subject, 0):
             return
         with self._lock:
-            wanted = tuple(w for w in step.wanted if key_of(*w) not in self._by_key)
+            wanted = tuple(w for w in step.wanted if key_of(*w, call.what) not in self._by_key)
             flight = _Flight(wanted, call)
             self._list(flight)
         if wanted:
@@ -185,22 +188,22 @@ class BlockingDriver:
         else:
             self._release(subject)
 
-    def _can_join(self, subject: Subject, token: Token | None) -> bool:
+    def _can_join(self, subject: Subject, token: Token | None, call: Call) -> bool:
         with self._lock:
-            return self._joinable(subject, token) is not None
+            return self._joinable(subject, token, call) is not None
 
-    def _joinable(self, subject: Subject, token: Token | None) -> _Flight | None:
+    def _joinable(self, subject: Subject, token: Token | None, call: Call) -> _Flight | None:
         """The flight to join, under the lock.
 
         From within a fill, not one that waits for a slot: it may be the slot of this fill.
         """
-        found = self._by_key.get(key_of(subject, token))
+        found = self._by_key.get(key_of(subject, token, call.what))
         return found if found is None or found.is_started or running.get() is None else None
 
     def _join(self, wanted: Wanted, call: Call, *, listed: bool) -> tuple[_Flight, bool]:
         """The flight that may be joined for the one thing wanted, else a new one."""
         with self._lock:
-            found = self._joinable(*wanted[0]) if listed else None
+            found = self._joinable(*wanted[0], call) if listed else None
             if found is not None:
                 found.is_joined = True
                 return found, True
@@ -274,7 +277,10 @@ class BlockingDriver:
         assert call.origin is not None
         began = time.perf_counter()
         try:
-            values = cast("Values", call.origin(subjects))
+            try:
+                values = cast("Values", call.origin(subjects))
+            finally:
+                flight.is_plain = self.answers.is_plain(call, current)
         except Exception as error:  # noqa: BLE001 - raised again in each caller
             return {s.name: Raised(error) for s in subjects}
         cost_s = time.perf_counter() - began
@@ -295,15 +301,15 @@ class BlockingDriver:
             if flight.is_started:
                 return Raised(FillTimeout(subject.policy_name, hard_s), Reason.ORIGIN_SLOW)
             return Raised(Overloaded(subject.policy_name, hard_s), Reason.OVERLOADED)
-        return reply_of(flight.done.result(), subject, is_joining)
+        return _reply(flight, subject, is_joining=is_joining)
 
     def _list(self, flight: _Flight) -> None:
         for subject, token in flight.wanted:
-            self._by_key.setdefault(key_of(subject, token), flight)
+            self._by_key.setdefault(key_of(subject, token, flight.call.what), flight)
 
     def _unlist(self, flight: _Flight) -> None:
         for subject, token in flight.wanted:
-            key = key_of(subject, token)
+            key = key_of(subject, token, flight.call.what)
             if self._by_key.get(key) is flight:
                 del self._by_key[key]
 
@@ -313,3 +319,8 @@ class BlockingDriver:
             self._pool.shutdown(wait=True)
         if self._shared is not None:
             self._shared.close()
+
+
+def _reply(flight: _Flight, subject: Subject, *, is_joining: bool) -> FillReply:
+    results = flight.done.result()
+    return reply_of(results, subject, is_joining=is_joining, is_plain=flight.is_plain)

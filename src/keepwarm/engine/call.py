@@ -70,6 +70,7 @@ class Call:
             absorbed=running.absorbed,
             absorbed_position=running.position,
             absorbed_epochs=frozenset(running.epochs),
+            absorbed_keys=tuple(running.keys),
             fresh_until=running.fresh_until,
             is_skipped=running.is_skipped,
         )

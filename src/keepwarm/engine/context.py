@@ -1,12 +1,16 @@
 """What travels with a call through context variables: the running fill, the collector."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from keepwarm.core.entry import ANY_KEY
 from keepwarm.core.outcome import Outcome
 from keepwarm.core.stamps import Carried, merge
+
+MOST_KEYS = 200  # a page of cards twice over; a value made of more dies with any pattern
 
 
 @dataclass(slots=True)
@@ -24,12 +28,30 @@ class RunningFill:
     position: int | None = None
     epochs: set[str] = field(default_factory=set)
     fresh_until: float | None = None
+    keys: dict[tuple[str, int], None] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the value depends on nothing but what its token shows."""
+        return self.absorbed == () and not self.tags
 
     def absorb(self, outcome: Outcome) -> None:
-        """Make this fill depend on everything that a cached value it used depends on."""
+        """Make this fill depend on everything that a cached value it used depends on.
+
+        Several threads of one fill may use cached values at once.
+        """
+        with self._lock:
+            self._absorb(outcome)
+
+    def _absorb(self, outcome: Outcome) -> None:
         if outcome.stamps is None or self.absorbed is None:
             self.absorbed = None
             return
+        if len(self.keys) < MOST_KEYS:
+            self.keys |= dict.fromkeys(outcome.keys)
+        else:
+            self.keys = dict.fromkeys((*list(self.keys)[:MOST_KEYS], (ANY_KEY, 0)))
         self.absorbed = merge(self.absorbed, outcome.stamps)
         self.epochs.add(outcome.epoch)
         self.position = (

@@ -23,6 +23,7 @@ from keepwarm.core.steps import (
     Slow,
     Step,
     Subject,
+    must_ask_again,
 )
 from keepwarm.engine.answers import Answers, Parts
 from keepwarm.engine.call import Call
@@ -35,7 +36,6 @@ from keepwarm.engine.flights import (
     Table,
     Wanted,
     all_of,
-    is_plain,
     reply_of,
 )
 from keepwarm.engine.hints import Hints
@@ -84,7 +84,6 @@ class AsyncDriver:
                 elif isinstance(step, CallOrigin):
                     assert flight is not None
                     reply = await self._origin(flight)
-                    flight.is_plain = is_plain(reply)
                 elif isinstance(step, CloseFlight):
                     assert flight is not None
                     if not flight.is_plain:
@@ -100,6 +99,9 @@ class AsyncDriver:
 
     async def _ask(self, step: Step[Any]) -> Any:
         guard = self._parts.guard
+        known = self.answers.known(step)
+        if known is not None:
+            return known
         if guard.is_open:
             return self.answers.unasked(step, guard.why)
         assert self._shared is not None
@@ -117,7 +119,7 @@ class AsyncDriver:
 
     async def _fill(self, step: Fill, call: Call) -> FillReply:
         subject = step.subject
-        flight = None if step.alone else self._table.get(subject, step.token)
+        flight = None if step.alone else self._table.get(subject, step.token, call)
         is_joining = flight is not None
         if flight is None:
             flight = self._launch(
@@ -134,7 +136,7 @@ class AsyncDriver:
         waits: list[tuple[Flight, Subject, bool]] = []
         own: list[Any] = []
         for subject, token in step.wanted:
-            flight = None if step.alone else self._table.get(subject, token)
+            flight = None if step.alone else self._table.get(subject, token, call)
             if flight is None:
                 own.append((subject, token))
             else:
@@ -152,11 +154,12 @@ class AsyncDriver:
             for flight, subject, is_joining in waits:
                 waited_s = asyncio.get_running_loop().time() - began
                 reply = await self._wait(flight, subject, None, is_joining, waited_s)
-                if not (isinstance(reply, Raised) and isinstance(reply.error, NotFound)):
+                if must_ask_again(reply) or not _is_not_found(reply):
                     replies[subject.name] = reply
         finally:
             for flight, _, _ in waits:
                 flight.waiters -= 1
+                self._forget_abandoned(flight)
         return replies
 
     def _refresh(self, step: Refresh, call: Call) -> None:
@@ -165,7 +168,7 @@ class AsyncDriver:
         wanted = tuple(
             (subject, token)
             for subject, token in step.wanted
-            if self._table.get(subject, token) is None
+            if self._table.get(subject, token, call) is None
         )
         if wanted:
             self._launch(wanted, call, listed=True, queue=False, unwaited=True)
@@ -253,9 +256,12 @@ class AsyncDriver:
         assert call.origin is not None
         began = time.perf_counter()
         try:
-            values = call.origin(subjects)
-            if inspect.isawaitable(values):
-                values = await values
+            try:
+                values = call.origin(subjects)
+                if inspect.isawaitable(values):
+                    values = await values
+            finally:
+                flight.is_plain = self.answers.is_plain(call, current)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -290,13 +296,19 @@ class AsyncDriver:
             await asyncio.wait((flight.done,), timeout=max(0.0, hard_s - waited_s))
         finally:
             flight.waiters -= 1
-            if flight.is_abandoned and not flight.is_started:
-                self._table.remove(flight)
+            self._forget_abandoned(flight)
         if not flight.done.done():
             if flight.is_started:
                 return Raised(FillTimeout(subject.policy_name, hard_s), Reason.ORIGIN_SLOW)
             return Raised(Overloaded(subject.policy_name, hard_s), Reason.OVERLOADED)
-        return reply_of(flight.done.result(), subject, is_joining)
+        return reply_of(
+            flight.done.result(), subject, is_joining=is_joining, is_plain=flight.is_plain
+        )
+
+    def _forget_abandoned(self, flight: Flight) -> None:
+        """Nobody may join a flight that will never start because nobody waited."""
+        if flight.is_abandoned and not flight.is_started:
+            self._table.remove(flight)
 
     def abandon(self) -> None:
         """Let go of what a closed event loop left behind."""
@@ -319,3 +331,7 @@ class AsyncDriver:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._shared is not None:
             await self._shared.aclose()
+
+
+def _is_not_found(reply: FillReply) -> bool:
+    return isinstance(reply, Raised) and isinstance(reply.error, NotFound)

@@ -9,41 +9,42 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping
 from contextvars import Context, copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from keepwarm.core.stamps import Token
-from keepwarm.core.steps import Filled, FillReply, Produced, Raised, Subject
+from keepwarm.core.steps import Filled, FillReply, Raised, Subject
 from keepwarm.engine.call import Call
 
-Key = tuple[str, object]
+Key = tuple[str, object, str]
 Wanted = tuple[tuple[Subject, Token | None], ...]
 Results = Mapping[str, Filled | Raised]
 
 
-def key_of(subject: Subject, token: Token | None) -> Key:
-    return (subject.name, token.join_key if token is not None else None)
+def key_of(subject: Subject, token: Token | None, what: str) -> Key:
+    """What two callers must share to share a flight.
+
+    `what` is their function: a batch that finds nothing and a function that raises
+    mean the same by different answers.
+    """
+    return (subject.name, token.join_key if token is not None else None, what)
 
 
 class NotFound(Exception):
     """A batch origin had nothing under this name."""
 
 
-def reply_of(results: Results, subject: Subject, is_joining: bool) -> FillReply:
-    """What one of the callers of a flight gets of its results."""
-    reply = results.get(subject.name)
-    if reply is None:
-        return Raised(NotFound())
-    if isinstance(reply, Filled) and is_joining:
-        return Filled(reply.made, reply.stored, reply.reason, reply.is_joinable, was_joined=True)
-    return reply
+def reply_of(results: Results, subject: Subject, *, is_joining: bool, is_plain: bool) -> FillReply:
+    """What one of the callers of a flight gets of its results.
 
-
-def is_plain(produced: Mapping[str, Produced | Raised]) -> bool:
-    """Whether no value names tags or uses cached values that its token does not show."""
-    return all(
-        isinstance(made, Raised) or not (made.tags or made.absorbed or made.absorbed is None)
-        for made in produced.values()
-    )
+    A failure, or nothing found, is shared only if what it depends on is known: had the
+    fill named tags or used cached values, who joined late could have missed a change.
+    """
+    reply = results.get(subject.name) or Raised(NotFound())
+    if not is_joining:
+        return reply
+    if isinstance(reply, Filled):
+        return replace(reply, was_joined=True)
+    return replace(reply, was_joined=True, is_joinable=is_plain)
 
 
 def all_of(wanted: Wanted, error: BaseException) -> Results:
@@ -106,26 +107,26 @@ class Table:
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def get(self, subject: Subject, token: Token | None) -> Flight | None:
+    def get(self, subject: Subject, token: Token | None, call: Call) -> Flight | None:
         """The flight this caller may join.
 
         One that has ended is joined by whoever read the store before that: he missed an
         entry that was on its way.
         """
-        flight = self._by_key.get(key_of(subject, token))
+        flight = self._by_key.get(key_of(subject, token, call.what))
         if flight is None or flight.ended_at is None:
             return flight
         return flight if token is not None and token.captured_at < flight.ended_at else None
 
     def add(self, flight: Flight) -> None:
         for subject, token in flight.wanted:
-            key = key_of(subject, token)
+            key = key_of(subject, token, flight.call.what)
             present = self._by_key.get(key)
             if present is None or present.ended_at is not None:
                 self._by_key[key] = flight
 
     def remove(self, flight: Flight) -> None:
         for subject, token in flight.wanted:
-            key = key_of(subject, token)
+            key = key_of(subject, token, flight.call.what)
             if self._by_key.get(key) is flight:
                 del self._by_key[key]
