@@ -126,7 +126,12 @@ def test_no_process_reads_stale_after_an_acknowledgement(
     rows.write_bytes(bytes(8 * 2 * 8))
     command = [sys.executable, str(PROCESS), server.url, namespace, str(rows)]
     processes = [
-        subprocess.Popen([*command, str(seed), "2.0"], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*command, str(seed), "2.0"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for seed in range(3)
     ]
     if faults:
@@ -139,7 +144,9 @@ def test_no_process_reads_stale_after_an_acknowledgement(
                 else:
                     direct.flushall()
                 time.sleep(0.01)
-    said = [json.loads(p.communicate(timeout=60)[0]) for p in processes]
+    ends = [p.communicate(timeout=60) for p in processes]
+    assert [p.returncode for p in processes] == [0, 0, 0], [end[1] for end in ends]
+    said = [json.loads(end[0]) for end in ends]
 
     assert [s["stale"] for s in said] == [[], [], []]
     assert all(s["reads"] > 50 for s in said)
