@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from gallery.caching import POLICIES, CachedReads, Invalidations
+from gallery.data import accounts as accounts_data
 from gallery.data.database import Database
 from gallery.generation import Generator, Workshop
 from gallery.origin import Clock, Origin, utc_now
@@ -61,6 +62,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.migrate()
+        async with database.transaction() as session:
+            await accounts_data.purge_sessions(session, clock())
         await cache.start()
         try:
             await workshop.start()

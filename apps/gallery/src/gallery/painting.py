@@ -35,22 +35,17 @@ def _known_words() -> dict[str, frozenset[str]]:
 _KNOWN = _known_words()
 
 
-@lru_cache(maxsize=4096)
-def _traits(asked: tuple[tuple[str, str], ...]) -> Traits:
-    chosen: dict[str, Any] = dict(asked)
-    return Traits(**chosen)
-
-
 def traits_of(attributes: Mapping[str, str]) -> Traits:
     """What a character's attributes ask of its portrait; unknown words ask nothing."""
-    return _traits(
-        tuple((name, attributes[name]) for name in _KNOWN if attributes.get(name) in _KNOWN[name])
-    )
+    asked: dict[str, Any] = {
+        name: attributes[name] for name, words in _KNOWN.items() if attributes.get(name) in words
+    }
+    return Traits(**asked)
 
 
 @lru_cache(maxsize=65_536)
-def _portrait_digest(seed: int, traits: Traits) -> str:
-    return picture_hash("portrait", wish_digest(seed, traits))
+def _portrait_digest(seed: int, attributes: tuple[tuple[str, str], ...]) -> str:
+    return picture_hash("portrait", wish_digest(seed, traits_of(dict(attributes))))
 
 
 class PaintingGenerator:
@@ -71,7 +66,7 @@ class Studio:
 
     def portrait_digest(self, seed: int, attributes: Mapping[str, str]) -> str:
         """Changes exactly when the portrait does, and names it in its address."""
-        return _portrait_digest(seed, traits_of(attributes))
+        return _portrait_digest(seed, tuple(attributes.items()))
 
     def image_digest(self, info: ImageInfo) -> str:
         return picture_hash("upload" if info.kind is ImageKind.UPLOAD else "portrait", info.digest)

@@ -39,7 +39,7 @@ router = APIRouter(prefix="/api", tags=["characters"])
 Word = Annotated[str | None, Query(max_length=MAX_QUERY)]
 
 
-def narrowed(
+async def narrowed(
     species: Word = None,
     tag: Word = None,
     creator: Word = None,

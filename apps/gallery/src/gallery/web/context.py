@@ -38,7 +38,11 @@ class Parts:
     clock: Clock
 
 
-def parts_of(request: Request) -> Parts:
+# Dependencies are `async` even where they wait for nothing: FastAPI runs any other in a
+# thread, and the hops there and back cost more than a cache hit.
+
+
+async def parts_of(request: Request) -> Parts:
     parts: Parts = request.app.state.parts
     return parts
 
@@ -54,7 +58,7 @@ async def whoever_asks(connection: HTTPConnection, parts: Parts) -> UserInfo | N
 
 
 async def reader(request: Request) -> UserInfo | None:
-    return await whoever_asks(request, parts_of(request))
+    return await whoever_asks(request, await parts_of(request))
 
 
 async def signed_in(user: Annotated[UserInfo | None, Depends(reader)]) -> UserInfo:
