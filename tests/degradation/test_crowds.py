@@ -60,9 +60,9 @@ async def test_a_restart_costs_idle_connections_nothing(make: Make, server: Embe
 
 async def test_slow_but_working_is_used(make: Make, proxy: FaultProxy) -> None:
     """A store at a quarter of the timeout still answers, also on new connections."""
-    async with make(proxy.url) as cache:
+    async with make(proxy.url, operation_timeout="1s") as cache:
         await cache.get_or_set("k", lambda: 1, "p")
-        proxy.delay(TIMEOUT_S / 4)
+        proxy.delay(0.25)
         with collect() as outcomes:
             await asyncio.gather(*(cache.get_or_set("k", lambda: 1, "p") for _ in range(20)))
         assert all(o.hit for o in outcomes)
@@ -123,3 +123,27 @@ async def test_the_mending_thread_outlives_its_own_surprises(
         proxy.pass_through()
         await until(lambda: cache.stats().breaker == "closed")
         assert len(tries) == 3
+
+
+def test_a_forked_child_shares_no_connection(make: Make, server: EmbeddedServer) -> None:
+    """Parent and child ask at the same time; each gets its own answers."""
+    owner = make(server.url, near="1B", operation_timeout="2s")
+    with owner.blocking() as cache:
+        for key in ("parent", "child"):
+            cache.set(key, key * 100, "p")
+
+        def all_mine(key: str) -> bool:
+            answers = [cache.get(key) for _ in range(400)]
+            return answers == [key * 100] * 400 and owner.stats().errors == 0
+
+        child = os.fork()
+        if child == 0:
+            is_right = False
+            try:
+                is_right = all_mine("child")
+            finally:
+                os._exit(0 if is_right else 1)
+        is_right = all_mine("parent")
+        _, status = os.waitpid(child, 0)
+        assert is_right
+        assert os.waitstatus_to_exitcode(status) == 0
