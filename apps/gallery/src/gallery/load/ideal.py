@@ -123,15 +123,15 @@ class _Owned(msgspec.Struct):
 
 def _happenings(exchange: Exchange) -> list[Happening]:
     request = exchange.request
-    if exchange.is_failed:
-        return []
     at = exchange.wall_sent
     if not request.is_write:
-        return [Happening(at, touches=tuple(_touches(exchange)))]
-    if not 200 <= exchange.status < 300:
+        touches = () if exchange.is_failed else tuple(_touches(exchange))
+        return [Happening(at, touches=touches)]
+    if not exchange.is_done:
         return []
     # A write ends copies and reads back only after it has been written.
-    return [Happening(at + exchange.took_s, _ended(exchange), tuple(_read_back(exchange)))]
+    touches = () if exchange.is_failed else tuple(_read_back(exchange))
+    return [Happening(at + exchange.took_s, _ended(exchange), touches)]
 
 
 def detail(id: int, status: int = 200) -> Touch:
@@ -229,6 +229,8 @@ def _ended(exchange: Exchange) -> tuple[str, ...]:
             return (f"like:{request.user_id}:{id}",)
         case Kind.EDIT:
             return (f"character:{id}", TRAITS)
+        case Kind.CREATE if exchange.is_failed:
+            return (CHARACTERS,)
         case Kind.CREATE:
             made = msgspec.json.decode(exchange.body, type=_Item).id
             return (CHARACTERS, f"character:{made}")

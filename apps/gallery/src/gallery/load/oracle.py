@@ -215,7 +215,7 @@ class Oracle:
     def _judge_write(self, body: bytes) -> None:
         """A write's own answer must show what it wrote."""
         exchange = self._replay.strict[self._replay.version - 1]
-        if not exchange.body:
+        if exchange.is_failed or not exchange.body:
             return
         is_character = exchange.request.kind in (Kind.EDIT, Kind.CREATE)
         kind = Kind.DETAIL if is_character else exchange.request.kind

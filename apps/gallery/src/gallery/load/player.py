@@ -19,7 +19,7 @@ import msgspec
 
 from gallery.load.cast import Cast
 from gallery.load.client import Answer, Connections, ProtocolError
-from gallery.load.requests import Kind, Planned, Request
+from gallery.load.requests import READ_BACK, Kind, Planned, Request
 from gallery.web.sessions import CSRF_HEADER, SESSION_COOKIE, csrf_token
 
 #: A list may wait for the hard timeout of its ids and then of its cards, 10 s each: who
@@ -62,6 +62,12 @@ class Exchange:
     def is_shed(self) -> bool:
         """Refused, or given up in bounded time: the server is well and said so."""
         return self.status in (429, 503, 504)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a write was made: also one whose reading back the cache then refused."""
+        refused = self.status in (503, 504) and self.request.kind in READ_BACK
+        return refused or 200 <= self.status < 300
 
     @property
     def is_failed(self) -> bool:

@@ -21,6 +21,7 @@ import msgspec
 
 from gallery.app import create_app
 from gallery.caching import POLICIES, CachedReads
+from gallery.data.models import instant
 from gallery.data.values import Filters, Mode, Scores
 from gallery.load.effects import Effects
 from gallery.load.player import Exchange
@@ -94,19 +95,21 @@ class Replay:
     def __init__(
         self,
         path: Path,
+        live: Path,
         client: httpx.AsyncClient,
         clock: _SteppedClock,
         origin: _RecomputingOrigin,
         writes: Sequence[Exchange],
         tokens: dict[int, str],
     ) -> None:
-        done = [write for write in writes if 200 <= write.status < 300]
+        done = [write for write in writes if write.is_done]
         self.strict = [write for write in done if write.request.kind not in INTERACTIONS]
         interactions = [write for write in done if write.request.kind in INTERACTIONS]
         self.effects = Effects(path, interactions)
         self.version = 0
         self.recomputed = 0
         self._path = path
+        self._live = live
         self._client = client
         self._clock = clock
         self._origin = origin
@@ -114,7 +117,7 @@ class Replay:
         #: How many strict writes, and interactions, are among the first n writes.
         self.strict_of, self.interactions_of = [0], [0]
         for write in writes:
-            is_done = 200 <= write.status < 300
+            is_done = write.is_done
             is_interaction = write.request.kind in INTERACTIONS
             self.strict_of.append(self.strict_of[-1] + (is_done and not is_interaction))
             self.interactions_of.append(self.interactions_of[-1] + (is_done and is_interaction))
@@ -125,14 +128,14 @@ class Replay:
             self.traits_at.append(self.traits_at[-1] + changes)
         self._natural = [0]  # interactions before each strict write
         for number, write in enumerate(writes):
-            if 200 <= write.status < 300 and write.request.kind not in INTERACTIONS:
+            if write.is_done and write.request.kind not in INTERACTIONS:
                 self._natural.append(self.interactions_of[number])
 
     async def advance(self) -> bytes:
         """Apply the next strict write; the body that it is answered with. Raises Diverged."""
         write = self.strict[self.version]
         self.effects.move(self._natural[self.version + 1])
-        self._clock.now = _written_at(write)
+        self._clock.now = _written_at(write, self._live)
         answer = await self._send(
             write.request.method,
             write.path,
@@ -140,7 +143,7 @@ class Replay:
             body=write.request.body,
             content_type=write.request.content_type,
         )
-        if answer.status_code != write.status:
+        if answer.status_code != write.status and not write.is_failed:
             raise Diverged(f"{write.request.kind} gave {answer.status_code}, not {write.status}")
         self.version += 1
         self._origin.lists += write.request.kind in _CHANGES_LISTS
@@ -190,14 +193,14 @@ class Replay:
             headers["Content-Type"] = content_type
         return await self._client.request(method, path, headers=headers, content=body or None)
 
-    async def finish(self, live: Path) -> None:
+    async def finish(self) -> None:
         """Apply what is left and compare with the database the load left. Raises Diverged."""
         while self.version < len(self.strict):
             await self.advance()
         self.effects.move(len(self.effects.effects))
         for table, columns in _COMPARED.items():
             query = f"SELECT {columns} FROM {table} ORDER BY {columns}"  # noqa: S608 - constants
-            if _rows(self._path, query) != _rows(live, query):
+            if _rows(self._path, query) != _rows(self._live, query):
                 raise Diverged(f"the replayed {table} differ from those the load left")
 
 
@@ -221,9 +224,11 @@ class _Stamped(msgspec.Struct):
     updated_at: datetime | None = None
 
 
-def _written_at(write: Exchange) -> datetime:
+def _written_at(write: Exchange, live: Path) -> datetime:
     """When the server says it was, so that what is made again is the same to the microsecond."""
     sent = datetime.fromtimestamp(write.wall_sent, UTC)
+    if write.is_failed:
+        return _noted_at(write, live) or sent
     if not write.body:
         return sent
     told = msgspec.json.decode(write.body, type=_Stamped)
@@ -232,11 +237,25 @@ def _written_at(write: Exchange) -> datetime:
     return at if abs((at - sent).total_seconds()) <= write.took_s + 1.0 else sent
 
 
+def _noted_at(write: Exchange, live: Path) -> datetime | None:
+    """What the database the load left says of a write that was made but answered badly."""
+    since = int(write.wall_sent * 1_000_000)
+    until = since + int((write.took_s + 1.0) * 1_000_000)
+    within = "updated_at BETWEEN ? AND ? ORDER BY updated_at LIMIT 1"
+    query = "SELECT updated_at FROM characters WHERE (id = ? OR ?) AND " + within  # noqa: S608
+    is_new = write.request.kind is Kind.CREATE
+    with contextlib.closing(sqlite3.connect(live)) as database:
+        found = database.execute(
+            query, (write.request.character_id, is_new, since, until)
+        ).fetchone()
+    return instant(found[0]) if found else None
+
+
 @asynccontextmanager
 async def replay(
-    snapshot: Path, writes: Sequence[Exchange], tokens: dict[int, str]
+    snapshot: Path, live: Path, writes: Sequence[Exchange], tokens: dict[int, str]
 ) -> AsyncIterator[Replay]:
-    """Replay `writes` on the copy `snapshot`, which is changed."""
+    """Replay `writes` on the copy `snapshot`, which is changed; they left the data at `live`."""
     settings = Settings(
         database_url=f"sqlite:///{snapshot}",
         data=snapshot.parent,
@@ -251,7 +270,7 @@ async def replay(
         app.state.parts = replace(parts, reads=CachedReads(cache, origin))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            found = Replay(snapshot, client, clock, origin, writes, tokens)
+            found = Replay(snapshot, live, client, clock, origin, writes, tokens)
             try:
                 yield found
             finally:

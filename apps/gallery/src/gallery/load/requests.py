@@ -50,6 +50,9 @@ STRICT_WRITES = frozenset(
 )
 WRITES = INTERACTIONS | STRICT_WRITES
 
+READ_BACK = frozenset({Kind.EDIT, Kind.CREATE, Kind.SET_PREFERENCES})
+"""Writes that are answered with what a cached read then says."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:

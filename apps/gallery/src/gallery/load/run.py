@@ -189,9 +189,9 @@ async def judged(
     ground: Ground, played: Played, watch: Callable[[float], None] = lambda done: None
 ) -> Verdict:
     """The verdict on every answer. Raises Diverged if the writes could not be replayed."""
-    async with replay(ground.snapshot, played.writes, ground.tokens) as again:
+    async with replay(ground.snapshot, ground.live, played.writes, ground.tokens) as again:
         verdict = await Oracle(again, played).judge(watch)
-        await again.finish(ground.live)
+        await again.finish()
     return verdict
 
 
