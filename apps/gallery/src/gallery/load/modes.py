@@ -39,8 +39,8 @@ async def timed(
 ) -> list[float]:
     """How long `count` answers took, in ms, asked for by so many clients at once.
 
-    Refusals (503, 504) are counted in `refused[0]` and not timed; without it, and for any
-    other status but 200, raises StageError.
+    Answers of 5xx are counted in `refused[0]` and not timed; without it, and for any other
+    status but 200, raises StageError.
     """
     left = iter(range(count))
     took: list[float] = []
@@ -53,7 +53,7 @@ async def timed(
             tell()
             if answer.status == 200:
                 took.append(took_ms)
-            elif refused is not None and answer.status in (503, 504):
+            elif refused is not None and answer.status >= 500:
                 refused[0] += 1
             else:
                 raise StageError(f"{mode.value} answered {answer.status}: {answer.body[:200]!r}")
