@@ -66,11 +66,11 @@ class NotAcknowledged(KeepwarmError):
     it would also survive the process.
     """
 
-    def __init__(self, what: tuple[str, ...], why: str, *, durable: bool = False) -> None:
-        super().__init__(
-            f"invalidation of {len(what)} name(s) was not confirmed ({why}); "
-            "it is being retried while this process lives"
-        )
+    def __init__(
+        self, what: tuple[str, ...], why: str, *, durable: bool = False, retried: bool = True
+    ) -> None:
+        then = "it is being retried while this process lives" if retried else "try it again"
+        super().__init__(f"invalidation of {len(what)} name(s) was not confirmed ({why}); {then}")
         self.what = what
         self.why = why
         self.durable = durable

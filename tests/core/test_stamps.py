@@ -77,8 +77,8 @@ def test_stamp_names_are_bounded_plain_and_say_nothing_else(tag: str) -> None:
         assert " " not in name
 
 
-def test_a_collection_has_a_stamp_of_its_own_and_one_of_many_a_slot() -> None:
-    assert stamp_of_tag("characters") == "tag:characters"
+def test_collections_and_ones_of_many_take_slots_of_two_ranges() -> None:
+    assert stamp_of_tag("characters").startswith("plain:")
     assert stamp_of_tag("character:5").startswith("slot:")
     assert len({stamp_of_tag(f"character:{n}") for n in range(50_000)}) > SLOTS // 2
 
@@ -90,4 +90,4 @@ def test_a_key_and_a_tag_of_the_same_text_differ() -> None:
 def test_every_entry_depends_on_its_own_key_first_and_on_no_name_twice() -> None:
     names = stamps_of("k", ["t", "t", "u"])
 
-    assert names == (stamp_of_key("k"), "tag:t", "tag:u")
+    assert names == (stamp_of_key("k"), stamp_of_tag("t"), stamp_of_tag("u"))

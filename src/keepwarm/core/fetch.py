@@ -17,7 +17,14 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from keepwarm.core.entry import Debt, Life, Seen, Stored, names_of
-from keepwarm.core.judge import capture, judge, served
+from keepwarm.core.judge import (
+    capture,
+    judge,
+    may_cover_error,
+    may_fall_back,
+    may_revalidate,
+    served,
+)
 from keepwarm.core.outcome import Outcome, Reason, Tier
 from keepwarm.core.stamps import Token
 from keepwarm.core.steps import (
@@ -38,6 +45,7 @@ from keepwarm.core.steps import (
     ReadShared,
     Recipe,
     Refresh,
+    Slow,
     Subject,
     WriteNear,
     ask,
@@ -109,7 +117,7 @@ def peek(subject: Subject) -> Recipe[Answer | Absent]:
         return answer or Absent(Reason.STORE_AWAY)
     if look.stored is None:
         return Absent(Reason.INVALIDATED if look.was_dead else Reason.FILLED)
-    if not look.is_fresh and now.wall >= look.stored.terms.stale_until:
+    if not look.is_fresh and not may_revalidate(look.stored.terms, now.wall):
         return Absent(Reason.EXPIRED)
     reason = Reason.FRESH if look.is_fresh else Reason.REVALIDATING
     answer = yield from serve(subject, look.stored, look.tier, reason, now)
@@ -202,7 +210,7 @@ def _from_found(subject: Subject, look: Found, now: Instant) -> Recipe[Answer | 
         stored, miss = None, Reason.UNDECODABLE
     tokens = yield from capture((subject,), look.seen, now.mono)
     token = tokens[subject.name]
-    if stored is not None and now.wall < stored.terms.stale_until:
+    if stored is not None and may_revalidate(stored.terms, now.wall):
         answer = yield from serve(subject, stored, look.tier, Reason.REVALIDATING, now)
         if answer is not None:
             if token is not None:
@@ -211,12 +219,14 @@ def _from_found(subject: Subject, look: Found, now: Instant) -> Recipe[Answer | 
         stored, miss = None, Reason.UNDECODABLE
     if stored is not None:
         miss = Reason.EXPIRED
-    may_be_stale = stored is not None and now.wall < stored.terms.kept_until
+    may_be_stale = stored is not None and may_fall_back(stored.terms, subject.policy, now.wall)
     reply = yield from ask(Fill(subject, token, may_be_stale))
     if may_be_stale and stored is not None and not isinstance(reply, Filled):
         answer = yield from _instead(subject, stored, look.tier, reply, now)
         if answer is not None:
             return answer
+        if isinstance(reply, Busy | Slow):  # there is nothing to fall back on after all
+            reply = yield from ask(Fill(subject, token, may_be_stale=False))
     return (yield from _filled_or_again(subject, reply, miss))
 
 
@@ -225,7 +235,7 @@ def _instead(
 ) -> Recipe[Answer | None]:
     """The stale entry in place of a fill that failed, was slow or found no slot."""
     if isinstance(reply, Raised):
-        if now.wall >= stored.terms.error_until:
+        if not may_cover_error(stored.terms, now.wall):
             return None
         reason = reply.reason
     else:

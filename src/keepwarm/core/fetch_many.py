@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from keepwarm.core.entry import Life, Seen, Stored, names_of
 from keepwarm.core.fetch import Answer, filled, serve
-from keepwarm.core.judge import capture, judge
+from keepwarm.core.judge import capture, judge, may_cover_error, may_revalidate
 from keepwarm.core.outcome import Reason, Tier
 from keepwarm.core.stamps import Token
 from keepwarm.core.steps import (
@@ -73,7 +73,7 @@ def peek_many(subjects: Subjects) -> Recipe[Mapping[str, Answer]]:
         if subject.name not in looked[1]:
             continue
         stored, tier, life = looked[1][subject.name]
-        if life is Life.STALE and now.wall >= stored.terms.stale_until:
+        if life is Life.STALE and not may_revalidate(stored.terms, now.wall):
             continue
         reason = Reason.FRESH if life is Life.FRESH else Reason.REVALIDATING
         answer = yield from serve(subject, stored, tier, reason, now)
@@ -140,7 +140,7 @@ def _answer(
             absent.append(subject)
             continue
         stored, tier, life = alive[subject.name]
-        if life is not Life.FRESH and now.wall >= stored.terms.stale_until:
+        if life is not Life.FRESH and not may_revalidate(stored.terms, now.wall):
             absent.append(subject)
             continue
         reason = Reason.FRESH if life is Life.FRESH else Reason.REVALIDATING
@@ -160,30 +160,38 @@ def _answer(
     if absent:
         tokens = yield from capture(absent, seen, now.mono)
         replies = yield from ask(FillMany(tuple((s, tokens[s.name]) for s in absent)))
+        late = tuple(s for s in absent if (r := replies.get(s.name)) and must_ask_again(r))
+        if late:
+            replies = {**replies, **(yield from _again(late))}
+            known = {s.name for s in late}
+            replies = {n: r for n, r in replies.items() if n not in known or not must_ask_again(r)}
         for subject in absent:
             reply = replies.get(subject.name)
             if reply is not None:
-                answer_now = yield from _settled(subject, reply, alive, now)
-                if answer_now is not None:
-                    answers[subject.name] = answer_now
+                answers[subject.name] = yield from _settled(subject, reply, alive, now)
     return answers
+
+
+def _again(subjects: Subjects) -> Recipe[Mapping[str, FillReply]]:
+    """The fills of those who joined one too late to trust it: one call of their own."""
+    now = yield from ask(Now())
+    names = tuple(dict.fromkeys(name for s in subjects for name in s.stamps))
+    seen = yield from ask(ReadShared((), names))
+    tokens: dict[str, Token | None] = dict.fromkeys(s.name for s in subjects)
+    if not isinstance(seen, Away):
+        tokens = yield from capture(subjects, seen, now.mono)
+    return (yield from ask(FillMany(tuple((s, tokens[s.name]) for s in subjects), alone=True)))
 
 
 def _settled(
     subject: Subject, reply: FillReply, alive: Alive, now: Instant
-) -> Recipe[Answer | Raised | None]:
+) -> Recipe[Answer | Raised]:
     if isinstance(reply, Raised) and subject.name in alive:
         stored, tier, _ = alive[subject.name]
-        if now.wall < stored.terms.error_until:
+        if may_cover_error(stored.terms, now.wall):
             answer = yield from serve(subject, stored, tier, reply.reason, now)
             if answer is not None:
                 return answer
-    if must_ask_again(reply):
-        again: tuple[tuple[Subject, Token | None], ...] = ((subject, None),)
-        alone = (yield from ask(FillMany(again, alone=True))).get(subject.name)
-        if alone is None:
-            return None
-        reply = alone
     return (yield from filled(subject, reply, Reason.FILLED))
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from keepwarm.core.entry import Life, Seen, Stored, life
+from keepwarm.core.entry import Life, Seen, Stored, Terms, life
 from keepwarm.core.outcome import Outcome, Reason, Tier
+from keepwarm.core.policy import Policy
 from keepwarm.core.stamps import Token, carried
 from keepwarm.core.steps import (
     Away,
@@ -71,6 +72,30 @@ def _token(subject: Subject, seen: Seen, sent_at: float) -> Token | None:
     if stamps is None:
         return None
     return Token(seen.epoch.nonce, seen.epoch.pattern_position, seen.position, stamps, sent_at)
+
+
+def may_revalidate(terms: Terms, now: float) -> bool:
+    """Whether a stale entry may be served while it is refreshed (RFC 5861 section 3).
+
+    An entry that was softly invalidated while fresh is stale at once: its window must
+    exist, not only lie in the future.
+    """
+    return now < terms.stale_until and terms.stale_until > terms.fresh_until
+
+
+def may_cover_error(terms: Terms, now: float) -> bool:
+    """Whether a stale entry may stand in for a failed origin (RFC 5861 section 4)."""
+    return now < terms.error_until and terms.error_until > terms.fresh_until
+
+
+def may_fall_back(terms: Terms, policy: Policy, now: float) -> bool:
+    """Whether a stale entry may be served at all, when its fill is slow, fails or must wait.
+
+    With a soft timeout that is one more ttl where no window is longer.
+    """
+    if may_revalidate(terms, now) or may_cover_error(terms, now):
+        return True
+    return policy.soft_timeout_s is not None and now < terms.fresh_until + policy.ttl_s
 
 
 def served(

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 SLOTS = 65_536  # decisions/0002-stamps.md: bounded at about 7 MB, however many tags there are
 _MAX_DIGITS = 19
-_MAX_NAME = 96  # longer tags share a slot: a stamp's key in the store stays small
 
 Carried = tuple[str, str, str]
 """(stamp name, hard nonce, soft nonce) as an entry or a token carries it."""
@@ -119,13 +118,12 @@ class Token:
 def stamp_of_tag(tag: str) -> str:
     """The name of the stamp that guards `tag`.
 
-    A tag with a colon names one of many (`character:5`) and shares one of the slots;
-    a plain one (`characters`) has a stamp of its own, or its frequent writes would
-    keep a slot's innocent neighbours dirty. Sharing over-invalidates, which is sound.
+    A tag with a colon names one of many (`character:5`) and shares one of the slots with
+    others and with keys. A plain one (`characters`) has a range of its own, or its
+    frequent writes would keep a slot's innocent neighbours dirty; plain tags are few, so
+    there two hardly ever meet. Sharing over-invalidates, which is sound.
     """
-    if ":" in tag or len(tag) > _MAX_NAME or not tag.isascii() or not tag.isprintable():
-        return _slot("tag\0" + tag)
-    return "tag:" + tag.replace("%", "%25").replace(" ", "%20")
+    return _slot("tag\0" + tag) if ":" in tag else _slot("tag\0" + tag, "plain")
 
 
 def stamp_of_key(logical: str) -> str:
@@ -133,8 +131,8 @@ def stamp_of_key(logical: str) -> str:
     return _slot("key\0" + logical)
 
 
-def _slot(name: str) -> str:
-    return f"slot:{zlib.crc32(name.encode('utf-8', 'surrogatepass')) % SLOTS:04x}"
+def _slot(name: str, group: str = "slot") -> str:
+    return f"{group}:{zlib.crc32(name.encode('utf-8', 'surrogatepass')) % SLOTS:04x}"
 
 
 def stamps_of(logical: str, tags: Iterable[str]) -> tuple[str, ...]:

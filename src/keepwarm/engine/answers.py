@@ -1,5 +1,6 @@
 """What both engines answer alike: clock, dice, near tier, decoding, and a store that is away."""
 
+import math
 import os
 import random
 import time
@@ -71,6 +72,8 @@ class Parts:
     near: NearStore | None = None
     local: MemoryStore | None = None
     dice: Callable[[], float] = random.random
+    dropped_at: float = -math.inf
+    """When this process last dropped near copies because of an invalidation of its own."""
     fills: int = 0
 
     def __post_init__(self) -> None:
@@ -112,10 +115,15 @@ class Answers:
     def _write_near(self, step: WriteNear, _call: Call) -> None:
         self._hints.note(step.name, step.stored)
         if self._parts.near is not None:
-            self._parts.near.write(step.name, step.stored, step.proven_at, logical=step.logical)
+            # What was read before this process's own invalidation must not be served unasked.
+            is_later = step.proven_at > self._parts.dropped_at
+            proven_at = step.proven_at if is_later else -math.inf
+            self._parts.near.write(step.name, step.stored, proven_at, logical=step.logical)
 
     def _drop_near(self, step: DropNear, _call: Call) -> None:
         if self._parts.near is not None:
+            if step.stamps or step.glob is not None or step.everything:
+                self._parts.dropped_at = self._parts.clock.mono()
             self._parts.near.drop(step)
 
     def is_plain(self, call: Call, current: RunningFill) -> bool:

@@ -33,7 +33,7 @@ from keepwarm.core.steps import (
 )
 from keepwarm.engine.answers import Answers, Parts
 from keepwarm.engine.call import Call, Values
-from keepwarm.engine.context import enter_fill, running
+from keepwarm.engine.context import current_fill, enter_fill
 from keepwarm.engine.flights import (
     Key,
     NotFound,
@@ -42,6 +42,7 @@ from keepwarm.engine.flights import (
     all_of,
     key_of,
     reply_of,
+    slots_of,
 )
 from keepwarm.engine.hints import Hints
 from keepwarm.errors import FillAbandoned, FillTimeout, Overloaded
@@ -58,6 +59,8 @@ class _Flight:
     is_started: bool = False
     is_joined: bool = False
     is_plain: bool = False
+    is_riding: bool = field(default_factory=lambda: current_fill() is not None)
+    """It began inside another fill and rides on that one's slot."""
 
 
 class BlockingDriver:
@@ -127,13 +130,13 @@ class BlockingDriver:
         subject, has_slot = step.subject, False
         if step.may_be_stale and (step.alone or not self._can_join(subject, step.token, call)):
             # Before the flight is listed: nobody must join one that gives up at once.
-            has_slot = self._take(subject, 0)
+            has_slot = self._take(subject, call.what, 0)
             if not has_slot:
                 return Busy()
         flight, is_joining = self._join(((subject, step.token),), call, listed=not step.alone)
         if is_joining:
-            if has_slot:
-                self._release(subject)
+            if has_slot and current_fill() is None:
+                self._release(subject, call.what)
             return self._wait(flight, subject, step.may_be_stale, is_joining=True)
         if not has_slot:
             self._lead(flight)
@@ -177,7 +180,7 @@ class BlockingDriver:
         if call.origin is None:
             return
         subject = step.wanted[0][0]
-        if not self._take(subject, 0):
+        if not self._take(subject, call.what, 0):
             return
         with self._lock:
             wanted = tuple(w for w in step.wanted if key_of(*w, call.what) not in self._by_key)
@@ -185,8 +188,8 @@ class BlockingDriver:
             self._list(flight)
         if wanted:
             self._in_pool(flight)
-        else:
-            self._release(subject)
+        elif not flight.is_riding:
+            self._release(subject, call.what)
 
     def _can_join(self, subject: Subject, token: Token | None, call: Call) -> bool:
         with self._lock:
@@ -198,7 +201,7 @@ class BlockingDriver:
         From within a fill, not one that waits for a slot: it may be the slot of this fill.
         """
         found = self._by_key.get(key_of(subject, token, call.what))
-        return found if found is None or found.is_started or running.get() is None else None
+        return found if found is None or found.is_started or current_fill() is None else None
 
     def _join(self, wanted: Wanted, call: Call, *, listed: bool) -> tuple[_Flight, bool]:
         """The flight that may be joined for the one thing wanted, else a new one."""
@@ -216,24 +219,24 @@ class BlockingDriver:
         """Fly it in this thread, as soon as there is a slot."""
         subject = flight.wanted[0][0]
         hard_s = subject.policy.hard_timeout_s
-        if self._take(subject, hard_s):
+        if self._take(subject, flight.call.what, hard_s):
             self._fly(flight)
         else:
             self._give_up(flight, Overloaded(subject.policy_name, hard_s))
 
-    def _take(self, subject: Subject, timeout_s: float) -> bool:
-        if running.get() is not None:
+    def _take(self, subject: Subject, what: str, timeout_s: float) -> bool:
+        if current_fill() is not None:
             return True  # rides on the slot of the fill around it
         with self._lock:
-            slots = self._slots.get(subject.policy_name)
+            name = slots_of(subject.policy_name, what)
+            slots = self._slots.get(name)
             if slots is None:
                 limit = subject.policy.max_fills or self._parts.fills
-                slots = self._slots[subject.policy_name] = threading.BoundedSemaphore(limit)
+                slots = self._slots[name] = threading.BoundedSemaphore(limit)
         return slots.acquire(timeout=timeout_s) if timeout_s else slots.acquire(blocking=False)
 
-    def _release(self, subject: Subject) -> None:
-        if running.get() is None:
-            self._slots[subject.policy_name].release()
+    def _release(self, subject: Subject, what: str) -> None:
+        self._slots[slots_of(subject.policy_name, what)].release()
 
     def _in_pool(self, flight: _Flight) -> None:
         with self._lock:
@@ -258,11 +261,12 @@ class BlockingDriver:
             with self._lock:
                 self._unlist(flight)
             flight.done.set_result(results)
-            self._release(flight.wanted[0][0])
+            if not flight.is_riding:
+                self._release(flight.wanted[0][0], flight.call.what)
 
     def _run_fill(self, flight: _Flight) -> Results:
-        enter_fill()
-        return self.run(fill(flight.wanted), flight.call, flight)
+        with enter_fill():
+            return self.run(fill(flight.wanted), flight.call, flight)
 
     def _give_up(self, flight: _Flight, error: Exception) -> None:
         with self._lock:
@@ -272,7 +276,7 @@ class BlockingDriver:
 
     def _origin(self, flight: _Flight) -> Mapping[str, Produced | Raised]:
         call, subjects = flight.call, tuple(subject for subject, _ in flight.wanted)
-        current = running.get()
+        current = current_fill()
         assert current is not None
         assert call.origin is not None
         began = time.perf_counter()

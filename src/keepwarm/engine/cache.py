@@ -12,7 +12,7 @@ from keepwarm.core.outcome import Outcome
 from keepwarm.core.policy import Policy
 from keepwarm.core.steps import Describe, Facts, Ping, ask
 from keepwarm.engine.call import Call, Plan
-from keepwarm.engine.context import report
+from keepwarm.engine.context import build_on_nothing, report
 from keepwarm.engine.declaring import Decorators
 from keepwarm.engine.driver import AsyncDriver
 from keepwarm.engine.hints import Hints
@@ -115,7 +115,13 @@ class BaseCache(Decorators):
         """Run a plan, and tell who listens how it went."""
         driver = self._running()
         begin(plan, self._wiring.counters)
-        result = await driver.run(plan.recipe, plan.call)
+        try:
+            result = await driver.run(plan.recipe, plan.call)
+        except BaseException:
+            # Cancelled, as by a timeout around it: whatever the caller makes of that, an
+            # enclosing fill does not know what it would depend on.
+            build_on_nothing()
+            raise
         return finish(plan, result, self._wiring.counters)
 
     def passed(self, outcome: Outcome) -> None:

@@ -15,6 +15,9 @@ from keepwarm.stores.codecs import Undecodable, Unencodable
 
 log = logging.getLogger("keepwarm")
 
+INLINE = "inline"
+"""What a policy that was declared at its function is called in outcomes and metrics."""
+
 R = TypeVar("R")
 Values: TypeAlias = Mapping[str, Any]
 Subjects: TypeAlias = tuple[Subject, ...]

@@ -29,6 +29,7 @@ class RunningFill:
     epochs: set[str] = field(default_factory=set)
     fresh_until: float | None = None
     keys: dict[tuple[str, int], None] = field(default_factory=dict)
+    is_closed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -64,8 +65,22 @@ class RunningFill:
         )
 
 
-running: ContextVar[RunningFill | None] = ContextVar("keepwarm_running_fill", default=None)
-_collector: ContextVar[list[Outcome] | None] = ContextVar("keepwarm_collector", default=None)
+_running: ContextVar[RunningFill | None] = ContextVar("keepwarm_running_fill", default=None)
+_collector: ContextVar["_Collected | None"] = ContextVar("keepwarm_collector", default=None)
+
+
+@dataclass(slots=True)
+class _Collected:
+    """Outcomes, until the collector ends: a task that outlives it adds no more."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    is_closed: bool = False
+
+
+def current_fill() -> RunningFill | None:
+    """The fill this code runs in; None too in a task that outlived the fill it was born in."""
+    found = _running.get()
+    return found if found is not None and not found.is_closed else None
 
 
 class Fill:
@@ -76,19 +91,19 @@ class Fill:
 
     def tag(self, *tags: str) -> None:
         """Make the value depend on `tags`, known only now."""
-        current = running.get()
+        current = current_fill()
         if current is not None:
             current.tags.extend(tags)
 
     def policy(self, name: str) -> None:
         """Store the value under another of the cache's policies."""
-        current = running.get()
+        current = current_fill()
         if current is not None:
             current.policy = name
 
     def skip(self) -> None:
         """Return the value to those who wait, but do not store it."""
-        current = running.get()
+        current = current_fill()
         if current is not None:
             current.is_skipped = True
 
@@ -102,15 +117,16 @@ def collect() -> Iterator[list[Outcome]]:
 
     A collector around this one gets them too, when this one ends.
     """
-    outcomes: list[Outcome] = []
+    collected = _Collected()
     around = _collector.get()
-    token = _collector.set(outcomes)
+    token = _collector.set(collected)
     try:
-        yield outcomes
+        yield collected.outcomes
     finally:
         _collector.reset(token)
-        if around is not None:
-            around.extend(outcomes)
+        collected.is_closed = True
+        if around is not None and not around.is_closed:
+            around.outcomes.extend(collected.outcomes)
 
 
 def build_on_nothing() -> None:
@@ -119,24 +135,28 @@ def build_on_nothing() -> None:
     It may answer all the same, with a default; but nothing would tell it when the cause
     of the failure has gone.
     """
-    current = running.get()
+    current = current_fill()
     if current is not None:
         current.absorbed = None
 
 
 def report(outcome: Outcome) -> None:
     """Tell the enclosing fill and collector, if there are any, how a call was answered."""
-    current = running.get()
+    current = current_fill()
     if current is not None:
         current.absorb(outcome)
-    outcomes = _collector.get()
-    if outcomes is not None:
-        outcomes.append(outcome)
+    collected = _collector.get()
+    if collected is not None and not collected.is_closed:
+        collected.outcomes.append(outcome)
 
 
-def enter_fill() -> RunningFill:
-    """Begin a fill in this context, which must be a copy of its own."""
-    current = RunningFill()
-    running.set(current)
+@contextmanager
+def enter_fill() -> Iterator[RunningFill]:
+    """Run a fill in this context, which must be a copy of its own."""
+    fill = RunningFill()
+    _running.set(fill)
     _collector.set(None)
-    return current
+    try:
+        yield fill
+    finally:
+        fill.is_closed = True

@@ -27,7 +27,7 @@ from keepwarm.core.steps import (
 )
 from keepwarm.engine.answers import Answers, Parts
 from keepwarm.engine.call import Call
-from keepwarm.engine.context import enter_fill, running
+from keepwarm.engine.context import current_fill, enter_fill
 from keepwarm.engine.flights import (
     Flight,
     NotFound,
@@ -37,6 +37,7 @@ from keepwarm.engine.flights import (
     Wanted,
     all_of,
     reply_of,
+    slots_of,
 )
 from keepwarm.engine.hints import Hints
 from keepwarm.errors import FillAbandoned, FillTimeout, Overloaded
@@ -184,11 +185,12 @@ class AsyncDriver:
         policy_name, policy = wanted[0][0].policy_name, wanted[0][0].policy
         flight = Flight(wanted, call, asyncio.get_running_loop().create_future())
         flight.is_unwaited = unwaited
-        if running.get() is None:
-            slots = self._slots.get(policy_name)
+        if current_fill() is None:
+            name = slots_of(policy_name, call.what)
+            slots = self._slots.get(name)
             if slots is None:
                 limit = policy.max_fills or self._parts.fills
-                slots = self._slots[policy_name] = Slots(limit)
+                slots = self._slots[name] = Slots(limit)
             flight.slots = slots
             if not slots.take():
                 if not queue:
@@ -209,7 +211,7 @@ class AsyncDriver:
         3. A's origin calls B: it would wait for B, and B for A's slot
         """
         flight.is_joined = True
-        if running.get() is None or flight.is_started or flight.slots is None:
+        if current_fill() is None or flight.is_started or flight.slots is None:
             return
         flight.slots.queue.remove(flight)
         flight.slots = None
@@ -229,14 +231,19 @@ class AsyncDriver:
 
     async def _fly(self, flight: Flight) -> None:
         policy_name = flight.wanted[0][0].policy_name
-        results: Results
+        results: Results = all_of(flight.wanted, FillAbandoned(policy_name))
         try:
-            enter_fill()
-            results = await self.run(fill(flight.wanted), flight.call, flight)
+            with enter_fill():
+                results = await self.run(fill(flight.wanted), flight.call, flight)
         except asyncio.CancelledError:
-            results = all_of(flight.wanted, FillAbandoned(policy_name))
+            pass  # by closing: its callers are told that it was abandoned
         except Exception as error:  # noqa: BLE001 - whatever it is, its callers are told
             results = all_of(flight.wanted, error)
+        finally:
+            self._ended(flight, results)
+
+    def _ended(self, flight: Flight, results: Results) -> None:
+        """Tell the callers, and give the slot to the next flight, however this one ended."""
         if flight.is_plain:
             flight.ended_at = self._parts.clock.mono()
             asyncio.get_running_loop().call_later(_LINGER_S, self._table.remove, flight)
@@ -251,7 +258,7 @@ class AsyncDriver:
 
     async def _origin(self, flight: Flight) -> Mapping[str, Produced | Raised]:
         call, subjects = flight.call, tuple(subject for subject, _ in flight.wanted)
-        current = running.get()
+        current = current_fill()
         assert current is not None
         assert call.origin is not None
         began = time.perf_counter()
@@ -297,12 +304,14 @@ class AsyncDriver:
         finally:
             flight.waiters -= 1
             self._forget_abandoned(flight)
+            if not is_joining and not flight.done.done():
+                flight.is_orphan = True  # what its origin was lent may be closed under it
         if not flight.done.done():
             if flight.is_started:
                 return Raised(FillTimeout(subject.policy_name, hard_s), Reason.ORIGIN_SLOW)
             return Raised(Overloaded(subject.policy_name, hard_s), Reason.OVERLOADED)
         return reply_of(
-            flight.done.result(), subject, is_joining=is_joining, is_plain=flight.is_plain
+            flight.done.result(), subject, is_joining=is_joining, is_plain=flight.may_share_failure
         )
 
     def _forget_abandoned(self, flight: Flight) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from keepwarm.core.stamps import Token
 from keepwarm.core.steps import Filled, FillReply, Raised, Subject
-from keepwarm.engine.call import Call
+from keepwarm.engine.call import INLINE, Call
 
 Key = tuple[str, object, str]
 Wanted = tuple[tuple[Subject, Token | None], ...]
@@ -27,6 +27,11 @@ def key_of(subject: Subject, token: Token | None, what: str) -> Key:
     mean the same by different answers.
     """
     return (subject.name, token.join_key if token is not None else None, what)
+
+
+def slots_of(policy_name: str, what: str) -> str:
+    """Which slots a fill takes: its policy's, or its function's where the policy has no name."""
+    return policy_name if policy_name != INLINE else f"{INLINE} {what}"
 
 
 class NotFound(Exception):
@@ -68,6 +73,12 @@ class Flight:
     is_plain: bool = False
     """Its value depends on nothing but the token, so an equal token may join to the end."""
     ended_at: float | None = None
+    is_orphan: bool = False
+    """Its first caller left before it ended; a failure may be of his making alone."""
+
+    @property
+    def may_share_failure(self) -> bool:
+        return self.is_plain and not self.is_orphan
 
     @property
     def is_abandoned(self) -> bool:

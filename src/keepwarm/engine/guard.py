@@ -20,6 +20,7 @@ from keepwarm.ports import BlockingShared, Clock, StoreAway
 
 log = logging.getLogger("keepwarm")
 
+MOST_GLOBS, MOST_STAMPS = 200, 65_536  # beyond it, everything is owed: bounded, and sound
 _BATCH = 1_000  # stamps a repeated invalidation carries: a script of about a millisecond
 
 
@@ -100,8 +101,11 @@ class Guard:
             self._serial += 1
             self._owed_stamps |= dict.fromkeys(debt.stamps, self._serial)
             self._owed_globs |= dict.fromkeys(debt.globs, self._serial)
-            if debt.everything:
+            is_too_much = len(self._owed_globs) > MOST_GLOBS or len(self._owed_stamps) > MOST_STAMPS
+            if debt.everything or is_too_much:
                 self._owed_all = self._serial
+                self._owed_stamps.clear()
+                self._owed_globs.clear()
             self._publish()
         self._mend()
 

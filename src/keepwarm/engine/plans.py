@@ -22,7 +22,7 @@ from keepwarm.core.outcome import Outcome, Reason
 from keepwarm.core.policy import Policy
 from keepwarm.core.stamps import stamp_of_tag, stamps_of
 from keepwarm.core.steps import Raised, Recipe, Scan, Subject, ask
-from keepwarm.engine.call import Call, Origin, Plan
+from keepwarm.engine.call import INLINE, Call, Origin, Plan
 from keepwarm.engine.hints import Hints
 from keepwarm.errors import ConfigurationError, NotAcknowledged
 from keepwarm.ports import Codec
@@ -76,7 +76,7 @@ class Plans:
     def policy(self, policy: str | Policy) -> tuple[str, Policy]:
         """A policy and its name, by name or given outright."""
         if isinstance(policy, Policy):
-            return "inline", policy
+            return INLINE, policy
         found = self.policies.get(policy)
         if found is None:
             known = ", ".join(sorted(self.policies)) or "none is declared"
@@ -241,7 +241,7 @@ class Plans:
 
         def finish(names: Any) -> tuple[Ack, tuple[Outcome, ...]]:
             if not isinstance(names, tuple):
-                raise NotAcknowledged((pattern,), names.why)
+                raise NotAcknowledged((pattern,), names.why, retried=False)
             keys = (self.logical_in(name) for name in names)
             found = tuple(dict.fromkeys(k for k in keys if k is not None and glob.matches(k)))
             return Ack((pattern,), "preview", matched=found), ()
@@ -262,7 +262,7 @@ class Plans:
     ) -> Plan[Ack]:
         def finish(verdict: Verdict) -> tuple[Ack, tuple[Outcome, ...]]:
             if isinstance(verdict, Unconfirmed):
-                raise NotAcknowledged(what, verdict.why)
+                raise NotAcknowledged(what, verdict.why, retried=level == "hard")
             return Ack(what, level, verdict.epoch, verdict.position), ()
 
         return Plan(recipe, self._call(self._plain), finish, ("invalidations", 1))

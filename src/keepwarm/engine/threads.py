@@ -8,6 +8,7 @@ from keepwarm.core.outcome import Outcome
 from keepwarm.core.policy import Policy
 from keepwarm.engine.blocking import BlockingDriver
 from keepwarm.engine.call import Plan
+from keepwarm.engine.context import build_on_nothing
 from keepwarm.engine.declaring import AsyncOwner, Decorators
 from keepwarm.engine.hints import Hints
 from keepwarm.engine.plans import Ack
@@ -74,7 +75,11 @@ class BlockingCache(Decorators):
         """Run a plan, and tell who listens how it went."""
         driver = self._running()
         begin(plan, self._wiring.counters)
-        result = driver.run(plan.recipe, plan.call)
+        try:
+            result = driver.run(plan.recipe, plan.call)
+        except BaseException:
+            build_on_nothing()  # as in the async twin
+            raise
         return finish(plan, result, self._wiring.counters)
 
     def passed(self, outcome: Outcome) -> None:

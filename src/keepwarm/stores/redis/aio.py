@@ -84,7 +84,8 @@ class AsyncRedis:
             late_s = asyncio.get_running_loop().time() - deadline
             is_ours = isinstance(error, TimeoutError) and late_s > LATE_TIMER_S
             away = StoreAway("loop-stalled", is_fault=False) if is_ours else as_away(error)
-        if away.why in GONE:
+        # A cluster's client reconnects unseen, so there any failure may hide another server.
+        if away.why in GONE or self._pool is None:
             await self._renew()
         raise away
 

@@ -70,7 +70,8 @@ class BlockingRedis:
             away = error
         except Exception as error:  # noqa: BLE001 - whatever a client raises, the store is away
             away = as_away(error)
-        if away.why in GONE:
+        # A cluster's client reconnects unseen, so there any failure may hide another server.
+        if away.why in GONE or self._pool is None:
             self._renew()
         raise away
 
