@@ -9,6 +9,8 @@ GAIN = 100.0  # of the two expensive modes
 EXPENSIVE = ("all", "trending")
 HIT_MS = 5.0  # median of a cached page through HTTP, one client
 OF_IDEAL = 0.97
+#: A store evicts before it runs a command, so what one command adds may lie above its limit.
+ONE_COMMAND = 64 * 1024
 MIB = 1024 * 1024
 
 
@@ -50,7 +52,7 @@ def goals(modes: list[ModeFigures], loads: list[LoadFigures]) -> list[Goal]:
             Goal(
                 f"{name}: memory under its limit",
                 f"{ran.peak_bytes / MIB:.1f} of {ran.limit_bytes / MIB:.1f} MiB",
-                ran.peak_bytes <= ran.limit_bytes,
+                ran.peak_bytes <= ran.limit_bytes + ONE_COMMAND,
             ),
             Goal(
                 f"{name}: no request fails",

@@ -339,13 +339,16 @@ class Oracle:
         if request.kind is not Kind.FEATURED and request.mode is not Mode.FEATURED:
             return False
         traits_at = self._replay.traits_at
+        # Likes move tastes and end no copy, so each pair of old scores and tolerated tastes counts.
+        tastes = [case.last_like, *self._relevant(case)]
         for traits in range(traits_at[case.first], traits_at[self._replay.version]):
-            try:
-                expected = await self._expected(case, case.last_like, traits)
-            except KeyError:
-                continue
-            if expected.status == 200 and self._is_right(case, expected):
-                return True
+            for interactions in tastes:
+                try:
+                    expected = await self._expected(case, interactions, traits)
+                except KeyError:
+                    break
+                if expected.status == 200 and self._is_right(case, expected):
+                    return True
         return False
 
 
