@@ -23,6 +23,7 @@ from gallery.data.database import Database
 from gallery.data.world import SIZES
 from gallery.origin import rounded, utc_now
 from gallery.settings import Settings, SettingsError, masked_url
+from keepwarm import ConfigurationError
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # as shells have it; seeding leaves nothing half done
@@ -48,7 +49,10 @@ def main() -> int:
         for talkative in ("alembic", "pyvips", "httpx"):
             logging.getLogger(talkative).setLevel(logging.WARNING)
         asyncio.run(_seed(settings))
-        app = create_app(settings)
+        try:
+            app = create_app(settings)
+        except ConfigurationError as error:
+            return _refuse(f"The cache cannot be set up: {error}")
         _tell(settings, listener.getsockname()[1])
         server = uvicorn.Server(
             uvicorn.Config(

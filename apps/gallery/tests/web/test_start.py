@@ -119,6 +119,15 @@ def test_unusable_setting_is_told(start):
     assert out.strip() == "PORT must be a whole number, not 'http'."
 
 
+def test_a_store_that_cannot_be_is_refused_in_a_sentence(start):
+    refused = start(REDIS_URL="garbage")
+    out, _ = refused.process.communicate(timeout=60)
+
+    assert refused.process.returncode == 2
+    assert "a store's URL begins with" in out
+    assert "Traceback" not in out
+
+
 def test_starts_a_store_of_its_own(start):
     running = start(REDIS_URL="")
     with httpx.Client(base_url=running.address()) as visitor:
