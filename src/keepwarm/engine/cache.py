@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Self, TypeVar
 
+from keepwarm.core.breaker import FAULTS_TO_OPEN
 from keepwarm.core.entry import Debt
 from keepwarm.core.outcome import Outcome
 from keepwarm.core.policy import Policy
@@ -59,7 +60,9 @@ class BaseCache(Decorators):
     async def start(self) -> Self:
         """Connect, and say in the log if the store is away. Never raises for that."""
         self._running()
-        await self._ask_ping()
+        for _ in range(FAULTS_TO_OPEN):  # so many faults in a row are an outage, and logged as one
+            if await self._ask_ping():
+                break
         return self
 
     async def aclose(self) -> None:
