@@ -3,6 +3,7 @@
 from typing import Any, Protocol, TypeVar
 
 from keepwarm.core.entry import Stored
+from keepwarm.core.mirror import Mirror
 from keepwarm.core.outcome import Outcome
 from keepwarm.core.steps import DropNear, Held, Step
 
@@ -27,11 +28,30 @@ class AsyncShared(Protocol):
     """A shared store for the async engine: answers the shared steps of `core.steps`.
 
     Steps: ReadShared, ReadPatterns, Capture, Confirm, WriteShared, ReplaceShared,
-    DeleteShared, ChangeStamps, AddPattern, NewEpoch, Scan, Describe, Ping. Raises
-    StoreAway and nothing else; a value that is not an entry of ours is a None.
+    DeleteShared, ChangeStamps, AddPattern, NewEpoch, Settle, Strike, Enter, Inside, Leave,
+    Elect, AwaitLeader, Release, Scan, Describe, Ping. Raises StoreAway and nothing else; a
+    value that is not an entry of ours is a None.
     """
 
     async def answer(self, step: Step[R]) -> R: ...
+
+    @property
+    def mirror(self) -> Mirror | None:
+        """What the near tier may answer from by itself; None where it has to ask."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a request would find a connection."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is off, in words."""
+        ...
+
+    def forget_leases(self, leases: tuple[str, ...]) -> None:
+        """Prolong these no more: their fill ended without a word."""
+        ...
 
     async def aclose(self) -> None: ...
 
@@ -44,6 +64,17 @@ class BlockingShared(Protocol):
     """The same for the blocking engine; safe to use from several threads."""
 
     def answer(self, step: Step[R]) -> R: ...
+
+    @property
+    def mirror(self) -> Mirror | None: ...
+
+    @property
+    def is_up(self) -> bool: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    def forget_leases(self, leases: tuple[str, ...]) -> None: ...
 
     def close(self) -> None: ...
 

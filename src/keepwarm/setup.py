@@ -63,7 +63,7 @@ class Cache(BaseCache):
         *,
         namespace: str = "keepwarm",
         near: str | int = DEFAULT_NEAR,
-        coherence: str | Bounded = "validate",
+        coherence: str | Bounded = "strict",
         policies: Mapping[str, Policy] | None = None,
         enabled: bool = True,
         fills: int | None = None,
@@ -84,13 +84,17 @@ class Cache(BaseCache):
         local: MemoryStore | None = None
         connect: Callable[[], AsyncShared] | None = None
         connect_blocking: Callable[[], BlockingShared] | None = None
+        connect_quietly: Callable[[], BlockingShared] | None = None
+        bound_s = _bound_s(coherence)
         if url.startswith("embedded://"):
             url, closed = _embedded()
         if url.startswith("memory://"):
-            local = MemoryStore(near_bytes)
+            local = MemoryStore(near_bytes, is_lossy=False)
         else:
-            connect, connect_blocking = _redis(url, namespace, sealing, operation_timeout)
-        guard = Guard(connect_blocking or _local(local), ticking)
+            connect, connect_blocking, connect_quietly = _redis(
+                url, namespace, sealing, operation_timeout, is_strict=coherence == "strict"
+            )
+        guard = Guard(connect_quietly or _local(local), ticking)
         parts = Parts(
             observer=counters,
             clock=ticking,
@@ -102,7 +106,7 @@ class Cache(BaseCache):
         wiring = Wiring(
             namespace,
             dict(policies or {}),
-            _bound_s(coherence),
+            bound_s,
             parts,
             counters,
             connect,
@@ -128,7 +132,7 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
 
     REDIS_URL, or REDIS_HOST with REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD, REDIS_DB,
     REDIS_TLS (0/1); CACHE_ENABLED (0/1); CACHE_NAMESPACE; CACHE_NEAR ("64MiB");
-    CACHE_COHERENCE ("validate", or a duration such as "250ms"); CACHE_SECRETS
+    CACHE_COHERENCE ("strict", "validate", or a duration such as "250ms"); CACHE_SECRETS
     (comma-separated, newest first). What is not set, or empty, is left out. Raises
     ConfigurationError, naming the variable, never its value.
     """
@@ -147,8 +151,8 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
             found["near"] = size(given["CACHE_NEAR"], name="CACHE_NEAR")
     if "CACHE_COHERENCE" in given:
         word = given["CACHE_COHERENCE"].strip()
-        with _naming("CACHE_COHERENCE", "must be validate, or a duration such as 250ms"):
-            found["coherence"] = word if word == "validate" else Bounded(word)
+        with _naming("CACHE_COHERENCE", "must be strict, validate, or a duration such as 250ms"):
+            found["coherence"] = word if word in ("strict", "validate") else Bounded(word)
     if "CACHE_SECRETS" in given:
         secrets = tuple(part.strip() for part in given["CACHE_SECRETS"].split(","))
         with _naming("CACHE_SECRETS", "must be secrets of at least 16 characters, by comma"):
@@ -212,11 +216,12 @@ def _naming(variable: str, rule: str) -> Iterator[None]:
 def _bound_s(coherence: str | Bounded) -> float:
     if isinstance(coherence, Bounded):
         return coherence.within_s
-    if coherence == "validate":
+    if coherence in ("strict", "validate"):
         return 0.0
     raise ConfigurationError(
-        f"coherence={coherence!r} is not offered: use 'validate' (nothing stale after an "
-        "acknowledgement, one round trip per read) or Bounded('250ms')"
+        f"coherence={coherence!r} is not offered: use 'strict' (near hits ask nobody, an "
+        "acknowledgement waits for every process), 'validate' (near hits ask for the stamps) "
+        "or Bounded('250ms')"
     )
 
 
@@ -231,8 +236,10 @@ def _local(local: MemoryStore | None) -> Callable[[], BlockingShared]:
 
 
 def _redis(
-    url: str, namespace: str, sealing: Sealing, timeout: Duration | None
-) -> tuple[Callable[[], AsyncShared], Callable[[], BlockingShared]]:
+    url: str, namespace: str, sealing: Sealing, timeout: Duration | None, *, is_strict: bool
+) -> tuple[
+    Callable[[], AsyncShared], Callable[[], BlockingShared], Callable[[], BlockingShared]
+]:
     try:
         from keepwarm.stores.redis.aio import AsyncRedis
         from keepwarm.stores.redis.blocking import BlockingRedis
@@ -245,9 +252,11 @@ def _redis(
         seconds(timeout, name="operation_timeout") if timeout is not None else OPERATION_TIMEOUT_S
     )
     address = parse_address(url)
+    settings = (address, namespace, sealing, timeout_s)
     return (
-        lambda: AsyncRedis(address, namespace, sealing, timeout_s),
-        lambda: BlockingRedis(address, namespace, sealing, timeout_s),
+        lambda: AsyncRedis(*settings, is_strict=is_strict),
+        lambda: BlockingRedis(*settings, is_strict=is_strict),
+        lambda: BlockingRedis(*settings, is_quiet=True),
     )
 
 

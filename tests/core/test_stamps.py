@@ -46,8 +46,8 @@ def test_foreign_text_never_raises(text: str) -> None:
 def test_a_position_of_another_epoch_is_no_position() -> None:
     epoch = Epoch("new")
 
-    assert parse_position("new 7", epoch) == 7
-    assert parse_position("old 7", epoch) is None
+    assert parse_position("new 7 0", epoch) == 7
+    assert parse_position("old 7 0", epoch) is None
     assert parse_position("new 7", None) is None
     assert parse_position(None, epoch) is None
 

@@ -137,8 +137,9 @@ def test_a_forked_child_shares_no_connection(make: Make, server: EmbeddedServer)
             return answers == [key * 100] * 400 and owner.stats().errors == 0
 
         def sockets() -> set[int]:
-            pool = cache._running()._shared._pool  # type: ignore[union-attr]
-            return {os.fstat(c._sock.fileno()).st_ino for c in pool._all}
+            link = cache._running()._shared._store._link  # type: ignore[union-attr]
+            socket = link._wire._transport.get_extra_info("socket")
+            return {os.fstat(socket.fileno()).st_ino}
 
         parents = sockets()
         child = os.fork()

@@ -65,6 +65,8 @@ async def test_callers_after_an_acknowledged_invalidation_get_what_is_read_after
 
     before = [call() for _ in range(25)]
     await waiting(cache, 25)
+    while not origin.calls:
+        await asyncio.sleep(0)
     origin.version = 1
     await cache.invalidate("t")
     after = [call() for _ in range(25)]
@@ -149,7 +151,7 @@ async def test_a_storm_of_cancellations_mixes_no_replies_and_loses_no_connection
             await call(n)
         shared = cache._running()._shared
         if shared is not None:
-            assert shared._pool.in_use == 0  # type: ignore[attr-defined]
+            assert shared._link._wire.in_flight == 0  # type: ignore[attr-defined]
         assert cache.stats().breaker == "closed"
 
 

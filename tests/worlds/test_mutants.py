@@ -23,6 +23,7 @@ from keepwarm.core.steps import (
     Confirm,
     Decode,
     DeleteShared,
+    Elect,
     Fill,
     Filled,
     Now,
@@ -106,7 +107,8 @@ def test_stamps_must_be_captured_before_the_origin_runs() -> None:
     def late_capture(wanted: Any) -> Recipe[Any]:
         ((subject, token),) = wanted
         recipe = filling.fill(wanted)
-        step = next(recipe)
+        assert isinstance(next(recipe), Elect)
+        step = recipe.send((None,))
         assert isinstance(step, CallOrigin)
         produced = yield from ask(step)
         seen = yield from ask(Capture(subject.stamps))
@@ -116,6 +118,7 @@ def test_stamps_must_be_captured_before_the_origin_runs() -> None:
         token = Token(seen.epoch.nonce, 0, seen.position or 0, stamps, 0.0)
         again = filling.fill(((subject, token),))
         next(again)
+        again.send((None,))
         reply: Any = produced
         try:
             while True:

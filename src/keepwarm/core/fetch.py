@@ -41,6 +41,7 @@ from keepwarm.core.steps import (
     Instant,
     Now,
     Raised,
+    ReadMirror,
     ReadNear,
     ReadShared,
     Recipe,
@@ -95,7 +96,7 @@ def fetch(subject: Subject) -> Recipe[Answer | Raised]:
     """The value of `subject`, from the nearest tier that may answer, else the origin."""
     now = yield from ask(Now())
     held = yield from ask(ReadNear(subject))
-    quick = yield from _within_bound(subject, held, now)
+    quick = yield from at_once(subject, held, now)
     if quick is not None:
         return quick
     look = yield from look_up(subject, held, now)
@@ -108,7 +109,7 @@ def peek(subject: Subject) -> Recipe[Answer | Absent]:
     """As `fetch`, but never asks the origin."""
     now = yield from ask(Now())
     held = yield from ask(ReadNear(subject))
-    quick = yield from _within_bound(subject, held, now)
+    quick = yield from at_once(subject, held, now)
     if quick is not None:
         return quick
     look = yield from look_up(subject, held, now)
@@ -139,12 +140,18 @@ def refill(subject: Subject) -> Recipe[Answer | Raised]:
 # --- the parts, also used by the batch recipe ------------------------------------------
 
 
-def _within_bound(subject: Subject, held: Held | None, now: Instant) -> Recipe[Answer | None]:
-    """A near hit that needs nobody asked: `Bounded` coherence only."""
-    if held is None or not held.proven_at <= now.mono < held.proven_at + subject.bound_s:
+def at_once(subject: Subject, held: Held | None, now: Instant) -> Recipe[Answer | None]:
+    """A near hit that needs nobody asked.
+
+    Either every stamp of the copy is mirrored, unchanged, under a live lease (strict), or
+    it was proven so lately that its bound allows it (`Bounded`).
+    """
+    if held is None or now.wall >= held.stored.terms.fresh_until:
         return None
-    if now.wall >= held.stored.terms.fresh_until:
-        return None
+    if not held.proven_at <= now.mono < held.proven_at + subject.bound_s:
+        seen = yield from ask(ReadMirror(names_of(held.stored.terms)))
+        if seen is None or (yield from judge(subject, held.stored, seen, now)) is not Life.FRESH:
+            return None
     return (yield from serve(subject, held.stored, Tier.NEAR, Reason.FRESH, now))
 
 
@@ -302,12 +309,12 @@ def filled(subject: Subject, reply: FillReply, miss: Reason) -> Recipe[Answer | 
             ttl_s=terms.fresh_until - terms.filled_at if terms else 0.0,
             cost_s=made.cost_s,
             stored=stored is not None,
-            collapsed=reply.was_joined,
+            collapsed=reply.was_joined or reply.was_elsewhere,
             tags=terms.tags if terms else (*subject.tags, *made.tags),
             epoch=terms.epoch if terms else "",
             position=terms.position if terms else 0,
             keys=((subject.logical, terms.own_position), *terms.keys) if terms else (),
-            stamps=terms.stamps if terms else None,
+            stamps=terms.stamps if terms and terms.is_fenced else None,
             fresh_until=terms.fresh_until if terms else 0.0,
         ),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from keepwarm.core.entry import Life, Seen, Stored, names_of
-from keepwarm.core.fetch import Answer, filled, serve
+from keepwarm.core.fetch import Answer, at_once, filled, serve
 from keepwarm.core.judge import capture, judge, may_cover_error, may_revalidate
 from keepwarm.core.outcome import Reason, Tier
 from keepwarm.core.stamps import Token
@@ -40,12 +40,9 @@ def fetch_many(subjects: Subjects) -> Recipe[Mapping[str, Answer | Raised]]:
         if near is None:
             continue
         held[subject.name] = near
-        if near.proven_at <= now.mono < near.proven_at + subject.bound_s and (
-            now.wall < near.stored.terms.fresh_until
-        ):
-            answer = yield from serve(subject, near.stored, Tier.NEAR, Reason.FRESH, now)
-            if answer is not None:
-                answers[subject.name] = answer
+        answer = yield from at_once(subject, near, now)
+        if answer is not None:
+            answers[subject.name] = answer
     asked = tuple(s for s in subjects if s.name not in answers)
     if not asked:
         return answers

@@ -7,24 +7,34 @@ token's position, or the value is handed to its callers unstored.
 """
 
 from collections.abc import Mapping
+from hashlib import blake2b
 
 from msgspec import structs
 
-from keepwarm.core.entry import Stored, Terms
+from keepwarm.core.entry import Life, Seen, Stored, Terms, names_of
+from keepwarm.core.judge import capture, judge
 from keepwarm.core.outcome import Reason
 from keepwarm.core.stamps import Carried, Token, merge, stamp_of_tag
 from keepwarm.core.steps import (
+    AwaitLeader,
     Away,
     CallOrigin,
     Capture,
     CloseFlight,
     Confirm,
+    Decode,
     Dice,
+    Elect,
     Filled,
+    Garbled,
+    Handed,
+    Instant,
     Now,
     Produced,
     Raised,
+    ReadShared,
     Recipe,
+    Release,
     Subject,
     WriteNear,
     WriteShared,
@@ -32,17 +42,102 @@ from keepwarm.core.steps import (
 )
 
 Wanted = tuple[tuple[Subject, Token | None], ...]
+Results = dict[str, Filled | Raised]
+
+
+def lease_of(subject: Subject, token: Token) -> str:
+    """What the processes that fill one subject from one token elect their leader under.
+
+    The lease only elects; what fences is the token: a leader that lost his lease unawares
+    stores nothing wrong.
+    """
+    text = repr((subject.name, token.join_key)).encode("utf-8", "backslashreplace")
+    return "lease:" + blake2b(text, digest_size=12).hexdigest()
 
 
 def fill(wanted: Wanted) -> Recipe[Mapping[str, Filled | Raised]]:
-    """Run the origin once for all of `wanted`; replies by physical name.
+    """Run the origin for what no other process is filling; replies by physical name.
 
     A name the origin did not answer (a batch that found nothing) is missing.
     """
-    produced = yield from ask(CallOrigin())
+    led: list[tuple[Subject, Token | None]] = []
+    others: list[tuple[Subject, Token, float]] = []
+    fenced = [(subject, token) for subject, token in wanted if token is not None]
+    leases = tuple(lease_of(subject, token) for subject, token in fenced)
+    left = (yield from ask(Elect(leases))) if leases else ()
+    for (subject, token), within_s in zip(fenced, left, strict=True):
+        if within_s is None:
+            led.append((subject, token))
+        else:
+            others.append((subject, token, within_s))
+    led += [(subject, token) for subject, token in wanted if token is None]
+    results: Results = {}
+    if led:
+        results |= yield from _produce(tuple(led))
+    for subject, token, within_s in others:
+        results |= yield from _from_others(subject, token, within_s)
+    return results
+
+
+def _from_others(subject: Subject, token: Token, within_s: float) -> Recipe[Results]:
+    """What the process that leads this fill stores; our own fill if that comes to nothing.
+
+    A push ends the wait, or the leader's lease if he died; nobody polls.
+    """
+    began = yield from ask(Now())
+    while True:
+        handed = yield from ask(AwaitLeader(lease_of(subject, token), within_s))
+        # Whoever joined us began before what follows is sent, so its proof is his, too.
+        yield from ask(CloseFlight())
+        now = yield from ask(Now())
+        seen = yield from ask(ReadShared((subject.name,), subject.hint))
+        if isinstance(seen, Away):
+            return (yield from _produce(((subject, None),)))
+        found = yield from _living(subject, seen, now)
+        if found is not None:
+            return {subject.name: found}
+        renewed = (yield from capture((subject,), seen, now.mono))[subject.name]
+        has_waited = now.mono - began.mono >= subject.policy.hard_timeout_s
+        if renewed is None or handed is Handed.UNSTORED or has_waited:
+            return (yield from _produce(((subject, renewed),)))
+        token = renewed
+        (left,) = yield from ask(Elect((lease_of(subject, token),)))
+        if left is None:
+            return (yield from _produce(((subject, token),)))
+        within_s = left
+
+
+def _living(subject: Subject, seen: Seen, now: Instant) -> Recipe[Filled | None]:
+    """The entry that another process has stored, as a fill of our own would be handed out."""
+    stored = seen.entries[0]
+    if stored is None:
+        return None
+    names = names_of(stored.terms)
+    if not seen.stamps.keys() >= set(names):
+        more = yield from ask(ReadShared((), names))
+        if isinstance(more, Away):
+            return None
+        seen = more
+    if (yield from judge(subject, stored, seen, now)) is not Life.FRESH:
+        return None
+    decoded = yield from ask(Decode(stored.payload))
+    if isinstance(decoded, Garbled):
+        return None
+    terms = stored.terms
+    yield from ask(WriteNear(subject.name, subject.logical, stored, now.mono))
+    made = Produced(
+        stored.payload, decoded.value, subject.policy_name, subject.policy, terms.cost_s, terms.tags
+    )
+    return Filled(made, stored, Reason.FILLED, was_elsewhere=True)
+
+
+def _produce(wanted: Wanted) -> Recipe[Results]:
+    """Run the origin once for all of `wanted`, and store what may be stored."""
+    subjects = tuple(subject for subject, _ in wanted)
+    produced = yield from ask(CallOrigin(subjects))
     # From here on nobody joins: who did, began before the confirmation below is sent.
     was_joined = yield from ask(CloseFlight())
-    results: dict[str, Filled | Raised] = {}
+    results: Results = {}
     writes: list[tuple[Subject, Stored, float]] = []
     for subject, token in wanted:
         made = produced.get(subject.name)
@@ -55,12 +150,17 @@ def fill(wanted: Wanted) -> Recipe[Mapping[str, Filled | Raised]]:
         results[subject.name] = done
         if done.stored is not None and token is not None:
             writes.append((subject, done.stored, token.captured_at))
+    is_stored = False
     if writes:
         now = yield from ask(Now())
         entries = tuple((subject.name, stored) for subject, stored, _ in writes)
-        yield from ask(WriteShared(entries, now.wall))
+        is_stored = yield from ask(WriteShared(entries, now.wall))
         for subject, stored, captured_at in writes:
             yield from ask(WriteNear(subject.name, subject.logical, stored, captured_at))
+    names = {subject.name for subject, _, _ in writes} if is_stored else set()
+    ended = tuple((lease_of(s, t), s.name in names) for s, t in wanted if t is not None)
+    if ended:
+        yield from ask(Release(ended))
     return results
 
 

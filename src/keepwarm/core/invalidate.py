@@ -19,6 +19,7 @@ from keepwarm.core.steps import (
     NewEpoch,
     Owe,
     Recipe,
+    Settle,
     ask,
 )
 
@@ -42,6 +43,8 @@ def invalidate(stamps: tuple[str, ...], *, is_soft: bool = False) -> Recipe[Verd
         yield from ask(DropNear(stamps=stamps))
         return Unconfirmed(changed.why)
     yield from ask(DropNear(stamps=stamps))
+    if not is_soft:
+        yield from ask(Settle(changed))
     return changed
 
 
@@ -62,6 +65,7 @@ def invalidate_pattern(glob: Glob) -> Recipe[Verdict]:
         yield from ask(DropNear(glob=glob))
         return Unconfirmed(changed.why)
     yield from ask(DropNear(glob=glob))
+    yield from ask(Settle(changed))
     return changed
 
 
@@ -73,4 +77,5 @@ def clear() -> Recipe[Verdict]:
         yield from ask(DropNear(everything=True))
         return Unconfirmed(changed.why)
     yield from ask(DropNear(everything=True))
+    yield from ask(Settle(changed))
     return changed

@@ -16,6 +16,7 @@ from keepwarm.core.steps import (
     ReadShared,
     Recipe,
     ReplaceShared,
+    Settle,
     Subject,
     WriteNear,
     WriteShared,
@@ -42,6 +43,7 @@ def keep(items: tuple[tuple[Subject, bytes], ...]) -> Recipe[Kept]:
     changed = yield from ask(ChangeStamps(keys))
     if isinstance(changed, Away):
         return Kept(False, changed.why)
+    yield from ask(Settle(changed))  # whoever reads after this call finds the new value
     began = yield from ask(Now())
     names = tuple(dict.fromkeys(name for subject, _ in items for name in subject.stamps))
     seen = yield from ask(Capture(names))

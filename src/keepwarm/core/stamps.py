@@ -28,9 +28,11 @@ Carried = tuple[str, str, str]
 class Stamp:
     """What the store holds for one name.
 
-    `born` is the position of the script that last set it; `writers` is non-empty
-    while an announced writer is inside (the stamp is then *dirty*);
-    `provisional_until` is 0 for a stamp that is settled.
+    `born` is the position of the script that last set it; `writers` is not "-" while
+    announced writers are inside (the stamp is then *dirty*): `id@deadline`, by comma.
+    `provisional_until` is 0 for a stamp that is settled: one that was created from
+    nothing may have taken the place of one that had a writer's mark. Both instants are
+    milliseconds of the store's own clock.
     """
 
     nonce: str
@@ -42,6 +44,17 @@ class Stamp:
     @property
     def is_dirty(self) -> bool:
         return self.writers != "-"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it may be mirrored: no writer inside, and none overlooked."""
+        return self.writers == "-" and self.provisional_until == 0
+
+    def is_due(self, now_ms: int) -> bool:
+        """Whether the store would replace it now: its marks, or its trial, are over."""
+        if self.provisional_until and self.provisional_until <= now_ms:
+            return True
+        return self.is_dirty and not living(self.writers, now_ms)
 
     def format(self) -> str:
         return f"{self.nonce} {self.soft} {self.born} {self.provisional_until} {self.writers}"
@@ -83,11 +96,24 @@ def parse_epoch(raw: str | None) -> Epoch | None:
 
 
 def parse_position(raw: str | None, epoch: Epoch | None) -> int | None:
-    """n of `incarnation n`, or None where it is missing or of another epoch."""
+    """n of `incarnation n told`, or None where it is missing or of another epoch.
+
+    `told` counts the changes that were announced to the near tiers.
+    """
     if raw is None or epoch is None:
         return None
-    incarnation, _, n = raw.partition(" ")
-    return int(n) if incarnation == epoch.nonce and _is_number(n) else None
+    parts = raw.split(" ")
+    if len(parts) != 3 or parts[0] != epoch.nonce or not _is_number(parts[1]):
+        return None
+    return int(parts[1])
+
+
+def living(writers: str, now_ms: int) -> tuple[str, ...]:
+    """The marks in `writers`, as `id@deadline`, whose deadline has not passed."""
+    if writers == "-":
+        return ()
+    marks = (mark for mark in writers.split(",") if _is_number(mark.rpartition("@")[2]))
+    return tuple(mark for mark in marks if int(mark.rpartition("@")[2]) > now_ms)
 
 
 def _is_number(text: str) -> bool:

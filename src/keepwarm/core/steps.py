@@ -9,6 +9,7 @@ interleaving of them can be played in a test.
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from keepwarm.core.entry import NO_DEBT, Debt, Patterns, Seen, Stored
@@ -136,6 +137,8 @@ class Filled:
     reason: Reason
     is_joinable: bool = True
     was_joined: bool = False
+    was_elsewhere: bool = False
+    """Another process ran the origin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +160,43 @@ FillReply: TypeAlias = Filled | Raised | Busy | Slow
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that may answer from its near tier, as the registry had it.
+
+    `count` is how often it had renewed its lease.
+    """
+
+    name: str
+    incarnation: str
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
-    """Stamps were replaced, at this position of this epoch."""
+    """Stamps were replaced, at this position of this epoch.
+
+    `id` names the change to those who must confirm it, `holders`; where the registry was
+    not `is_complete` there may be others, whom nobody can name. `heard_at` is the
+    monotonic instant at which the reply arrived. `is_lost` is said of a writer who left:
+    some mark of his was gone.
+    """
 
     epoch: str
     position: int
+    id: str = ""
+    holders: tuple[Holder, ...] = ()
+    is_complete: bool = True
+    registry: str = ""
+    heard_at: float = 0.0
+    is_lost: bool = False
+
+
+class Handed(Enum):
+    """How waiting for another process's fill ended."""
+
+    STORED = "stored"
+    UNSTORED = "unstored"  # its value may not be stored: do not wait for the next one either
+    LAPSED = "lapsed"  # nothing was heard within its lease
 
 
 # --- steps: clock and dice -----------------------------------------------------------
@@ -185,6 +220,13 @@ class ReadNear(Step[Held | None]):
     """None too where this process owes an invalidation that covers it."""
 
     subject: Subject
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMirror(Step[Seen | None]):
+    """What is known of `stamps` without asking: all of them, under a live lease, or None."""
+
+    stamps: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +332,112 @@ class NewEpoch(Step[Changed | Away]):
 
 
 @dataclass(frozen=True, slots=True)
+class Settle(Step[None]):
+    """Wait until no process can answer from a near copy that `changed` ended.
+
+    That is, until each holder has confirmed, or the longest lease it can have is over.
+    """
+
+    changed: Changed
+
+
+@dataclass(frozen=True, slots=True)
+class Strike(Step[None]):
+    """Take holders that stayed silent off the registry, unless they renewed meanwhile.
+
+    With `is_whole` also note that the registry is complete: nobody unnamed has a lease.
+    """
+
+    holders: tuple[Holder, ...]
+    registry: str = ""
+    is_whole: bool = False
+
+
+# --- steps: announced writes -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Enter(Step[Changed | Away]):
+    """Mark `stamps` as being written: until the mark is gone nothing of them is stored."""
+
+    writer: str
+    stamps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inside(Step[bool | Away]):
+    """Whether every mark of `writer` is still there; prolongs them."""
+
+    writer: str
+    stamps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leave(Step[Changed | Away]):
+    """Take away the marks of `writer` and give each stamp a new nonce."""
+
+    writer: str
+    stamps: tuple[str, ...]
+
+
+# --- steps: one leader over all processes ----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Elect(Step[tuple[float | None, ...]]):
+    """Try to lead the fills named `leases`: None where that succeeded (or the store is away).
+
+    Elsewhere the seconds until the present leader's lease ends, unless it is prolonged.
+    """
+
+    leases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitLeader(Step[Handed]):
+    """Wait for the leader of `lease` to finish, for at most `within_s`."""
+
+    lease: str
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Step[None]):
+    """End the leadership of each lease, and tell who waits whether its value was stored."""
+
+    leases: tuple[tuple[str, bool], ...]
+
+
+# --- steps: the lease of the near tier ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Renew(Step["Renewed"]):
+    """Prolong the lease of `holder`, or begin a new one if it is not known any more.
+
+    Without a holder only a heartbeat. Always a write, so that a server which has become
+    a replica refuses it, and always looks whether this still is the server of the epoch.
+    """
+
+    holder: str = ""
+    incarnation: str = ""
+    next_incarnation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """`told` is the number of the last change that was announced; `server_ms` its clock."""
+
+    epoch: Epoch
+    position: int
+    told: int
+    continued: bool
+    registry: str
+    is_complete: bool
+    server_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Owe(Step[None]):
     """Remember an unconfirmed invalidation: serve and store nothing it covers, and retry."""
 
@@ -364,7 +512,9 @@ class Refresh(Step[None]):
 
 @dataclass(frozen=True, slots=True)
 class CallOrigin(Step[Mapping[str, Produced | Raised]]):
-    """Run the origin for the flight's subjects; replies by physical name."""
+    """Run the origin for some of the flight's subjects (all: None); replies by physical name."""
+
+    subjects: tuple[Subject, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from keepwarm.core.entry import Debt, Patterns, Seen
+from keepwarm.core.mirror import Mirror
 from keepwarm.core.steps import (
     AddPattern,
+    AwaitLeader,
     Away,
     ChangeStamps,
     Confirm,
@@ -18,16 +20,24 @@ from keepwarm.core.steps import (
     DeleteShared,
     Dice,
     DropNear,
+    Elect,
+    Enter,
+    Handed,
     Held,
     Instant,
+    Leave,
     NewEpoch,
     Now,
     Owe,
+    ReadMirror,
     ReadNear,
     ReadPatterns,
     ReadShared,
+    Release,
     ReplaceShared,
+    Settle,
     Step,
+    Strike,
     WriteNear,
     WriteShared,
 )
@@ -49,7 +59,12 @@ class SystemClock:
         return time.time()
 
     def mono(self) -> float:
-        return time.clock_gettime(_SINCE_BOOT)
+        return boot_s()
+
+
+def boot_s() -> float:
+    """Seconds on the clock that leases are measured with."""
+    return time.clock_gettime(_SINCE_BOOT)
 
 
 def default_fills() -> int:
@@ -81,6 +96,9 @@ class Parts:
             self.fills = default_fills()
 
 
+_BETWEEN_PROCESSES = (Settle, Strike, Elect, AwaitLeader, Release)
+
+
 class Answers:
     """The steps that need no waiting, by type; the drivers add the others."""
 
@@ -89,11 +107,14 @@ class Answers:
         self._hints = hints
         self._dynamic: set[str] = set()
         self._patterns: Patterns | None = None
+        self.mirror: Callable[[], Mirror | None] = lambda: None
+        """That of the driver's store, where it has one (strict)."""
         self.table: dict[type, Callable[[Any, Call], Any]] = {
             Now: self._now,
             Dice: lambda _step, _call: parts.dice(),
             Decode: lambda step, call: call.decode(step.payload),
             ReadNear: self._read_near,
+            ReadMirror: self._read_mirror,
             WriteNear: self._write_near,
             DropNear: self._drop_near,
             Owe: lambda step, _call: parts.guard.owe(step.debt),
@@ -111,6 +132,11 @@ class Answers:
         if debt and debt.hits(subject.logical, held.stored.terms):
             return None
         return held
+
+    def _read_mirror(self, step: ReadMirror, _call: Call) -> Seen | None:
+        mirror = self.mirror()
+        # The instant first: what is found was there at some time after it.
+        return mirror.seen(step.stamps, boot_s()) if mirror is not None else None
 
     def _write_near(self, step: WriteNear, _call: Call) -> None:
         self._hints.note(step.name, step.stored)
@@ -149,8 +175,17 @@ class Answers:
         """The answer of a store that lies in this process."""
         local = self._parts.local
         assert local is not None
+        if isinstance(step, _BETWEEN_PROCESSES):
+            return self._alone(step)
         self.counted(step)
         return local.answer(step)
+
+    @staticmethod
+    def _alone(step: Step[Any]) -> Any:
+        """The reply to a step for other processes where there is none to speak to."""
+        if isinstance(step, Elect):
+            return (None,) * len(step.leases)
+        return Handed.LAPSED if isinstance(step, AwaitLeader) else None
 
     def away(self, step: Step[Any], error: StoreAway, sent_at: float) -> Any:
         """The reply to `step`, sent at `sent_at`, when the store gave none."""
@@ -164,6 +199,8 @@ class Answers:
             return False
         if isinstance(step, DeleteShared):
             return None
+        if isinstance(step, _BETWEEN_PROCESSES):
+            return self._alone(step)
         return Away(why, self._parts.guard.debt)
 
     def cut_short(self, step: Step[Any]) -> None:
@@ -172,7 +209,9 @@ class Answers:
         A cancelled invalidation has nobody left who could try again, but what it was for
         has happened: it is owed, and repeated (G2).
         """
-        if isinstance(step, ChangeStamps) and not step.is_soft:
+        if isinstance(step, Enter | Leave) or (
+            isinstance(step, ChangeStamps) and not step.is_soft
+        ):
             self._parts.guard.owe(Debt(stamps=frozenset(step.stamps)))
         elif isinstance(step, AddPattern):
             self._parts.guard.owe(Debt(globs=(step.glob,)))
@@ -185,7 +224,8 @@ class Answers:
         `before` is what was owed when the step was sent: a reply may be older than a
         repayment that overtook it, so both debts count.
         """
-        self._parts.guard.succeeded()
+        if not isinstance(step, Settle | AwaitLeader):  # they may end without a word
+            self._parts.guard.succeeded()
         self.counted(step)
         if isinstance(reply, Seen) and reply.foreign:
             self._parts.observer.counted("foreign", reply.foreign)

@@ -70,6 +70,8 @@ class BlockingDriver:
         self._parts = parts
         self._shared = shared
         self.answers = Answers(parts, hints)
+        if shared is not None:
+            self.answers.mirror = lambda: shared.mirror
         self._lock = threading.Lock()
         self._by_key: dict[Key, _Flight] = {}
         self._slots: dict[str, threading.BoundedSemaphore] = {}
@@ -94,7 +96,7 @@ class BlockingDriver:
                     reply = None
                 elif isinstance(step, CallOrigin):
                     assert flight is not None
-                    reply = self._origin(flight)
+                    reply = self._origin(flight, step.subjects)
                 elif isinstance(step, CloseFlight):
                     assert flight is not None
                     with self._lock:
@@ -274,8 +276,11 @@ class BlockingDriver:
         results = {subject.name: Raised(error, Reason.OVERLOADED) for subject, _ in flight.wanted}
         flight.done.set_result(results)
 
-    def _origin(self, flight: _Flight) -> Mapping[str, Produced | Raised]:
-        call, subjects = flight.call, tuple(subject for subject, _ in flight.wanted)
+    def _origin(
+        self, flight: _Flight, wanted: tuple[Subject, ...] | None
+    ) -> Mapping[str, Produced | Raised]:
+        call = flight.call
+        subjects = wanted or tuple(subject for subject, _ in flight.wanted)
         current = current_fill()
         assert current is not None
         assert call.origin is not None

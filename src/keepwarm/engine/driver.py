@@ -56,6 +56,8 @@ class AsyncDriver:
         self._parts = parts
         self._shared = shared
         self.answers = Answers(parts, hints)
+        if shared is not None:
+            self.answers.mirror = lambda: shared.mirror
         self._table = Table()
         self._slots: dict[str, Slots] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -84,7 +86,7 @@ class AsyncDriver:
                     reply = None
                 elif isinstance(step, CallOrigin):
                     assert flight is not None
-                    reply = await self._origin(flight)
+                    reply = await self._origin(flight, step.subjects)
                 elif isinstance(step, CloseFlight):
                     assert flight is not None
                     if not flight.is_plain:
@@ -256,8 +258,11 @@ class AsyncDriver:
             if following is not None:
                 self._start(following)
 
-    async def _origin(self, flight: Flight) -> Mapping[str, Produced | Raised]:
-        call, subjects = flight.call, tuple(subject for subject, _ in flight.wanted)
+    async def _origin(
+        self, flight: Flight, wanted: tuple[Subject, ...] | None
+    ) -> Mapping[str, Produced | Raised]:
+        call = flight.call
+        subjects = wanted or tuple(subject for subject, _ in flight.wanted)
         current = current_fill()
         assert current is not None
         assert call.origin is not None

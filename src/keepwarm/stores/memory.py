@@ -7,12 +7,15 @@ scripts in `stores/redis` do, small enough to be read beside them.
 import os
 import re
 import threading
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from keepwarm.core.entry import Pattern, Patterns, Seen, Stored
-from keepwarm.core.stamps import Epoch, Stamp
+from keepwarm.core.mirror import Told, told_apart
+from keepwarm.core.stamps import Epoch, Stamp, living
 from keepwarm.core.steps import (
     AddPattern,
     Capture,
@@ -21,16 +24,26 @@ from keepwarm.core.steps import (
     Confirm,
     DeleteShared,
     Describe,
+    Elect,
+    Enter,
     Facts,
+    Holder,
+    Inside,
+    Leave,
     NewEpoch,
     Ping,
     ReadPatterns,
     ReadShared,
+    Release,
+    Renew,
+    Renewed,
     ReplaceShared,
     Scan,
     Step,
+    Strike,
     WriteShared,
 )
+from keepwarm.core.times import TIMES, Times
 from keepwarm.stores.bounded import Bounded
 from keepwarm.stores.near import weight
 
@@ -45,6 +58,10 @@ def new_nonce() -> str:
     return urlsafe_b64encode(os.urandom(16)).rstrip(b"=").decode()
 
 
+def _writer(mark: str) -> str:
+    return mark.rpartition("@")[0]
+
+
 def _redis_match(pattern: str) -> Callable[[str], object]:
     """A matcher for what SCAN's MATCH understands, as far as `Glob.redis` uses it."""
     parts = re.findall(r"\\.|.", pattern, re.DOTALL)
@@ -54,12 +71,33 @@ def _redis_match(pattern: str) -> Callable[[str], object]:
 
 
 class MemoryStore:
-    """Thread-safe. Bounded in bytes; what is evicted is a miss, never a wrong answer."""
+    """Thread-safe. Bounded in bytes; what is evicted is a miss, never a wrong answer.
+
+    One that `is_lossy` may lose stamps (the tests see to that), so those made from nothing
+    are on trial, as in a store outside.
+    """
 
     def __init__(
-        self, max_bytes: int = _DEFAULT_BYTES, nonce: Callable[[], str] = new_nonce
+        self,
+        max_bytes: int = _DEFAULT_BYTES,
+        nonce: Callable[[], str] = new_nonce,
+        *,
+        clock: Callable[[], float] = time.time,
+        times: Times = TIMES,
+        is_lossy: bool = True,
     ) -> None:
         self._nonce = nonce
+        self._is_lossy = is_lossy
+        self._clock = clock
+        self._times = times
+        self._told = 0
+        self._registry = (nonce(), False)
+        self._holders: dict[str, Holder] = {}
+        self._leases: dict[str, tuple[float, list[str]]] = {}
+        self.announce: Callable[[Told], None] = lambda _told: None
+        """Called with each change that near tiers must obey, inside the change itself."""
+        self.hand: Callable[[str, str, bool], None] = lambda _waiter, _lease, _is_stored: None
+        """Called with who waits, the lease and whether a value was stored, when it ends."""
         self._lock = threading.RLock()
         self._entries: Bounded[Stored] = Bounded(max_bytes, 1_000_000)
         self._stamps: dict[str, Stamp] = {}
@@ -81,11 +119,28 @@ class MemoryStore:
             Scan: self._scan,
             Describe: self._describe,
             Ping: lambda _step: None,
+            Renew: self._renew,
+            Strike: self._strike,
+            Enter: self._enter,
+            Inside: self._inside,
+            Leave: self._leave,
+            Elect: self._elect,
+            Release: self._release,
         }
 
     def answer(self, step: Step[R]) -> R:
         with self._lock:
             return cast("R", self._answers[type(step)](step))
+
+    mirror = None
+    is_up = True
+    notes = ()
+
+    def forget_leases(self, leases: tuple[str, ...]) -> None:
+        """Let nobody wait for these any longer."""
+        with self._lock:
+            for lease in leases:
+                self._leases.pop(lease, None)
 
     def close(self) -> None:
         with self._lock:
@@ -100,20 +155,40 @@ class MemoryStore:
             self._entries.pop(name)
             self._stamps.pop(name, None)
 
+    def evict_holders(self) -> None:
+        """Lose the registry of who may answer from a near tier."""
+        with self._lock:
+            self._registry, self._holders = (self._nonce(), False), {}
+
     def flush(self) -> None:
         """Lose everything, the epoch included."""
         with self._lock:
             self._entries.clear()
             self._stamps.clear()
-            self._new_epoch(NewEpoch())
+            self._leases.clear()
+            self._begin()
+            self.evict_holders()
+
+    @property
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+    @property
+    def _mark_until(self) -> int:
+        return self._now_ms + int(self._times.writer_s * 1000)
+
+    @property
+    def _trial_until(self) -> int:
+        return self._mark_until if self._is_lossy else 0
 
     def _read(self, step: ReadShared) -> Seen:
-        return Seen(
+        seen = Seen(
             self._epoch,
             self._position,
             {name: self._stamps.get(name) for name in step.stamps},
             tuple(self._entries.get(name) for name in step.names),
         )
+        return told_apart(seen, self._now_ms)
 
     def _read_patterns(self, step: ReadPatterns) -> Patterns:
         return Patterns(
@@ -124,12 +199,14 @@ class MemoryStore:
         nonce = ""
         for name in step.stamps:
             old = self._stamps.get(name)
+            is_due = old is not None and old.is_due(self._now_ms)
             # One born after the present position is of an earlier epoch: see CAPTURE.
-            if old is None or (old.born > self._position and not old.is_dirty):
+            if old is None or is_due or (old.born > self._position and not old.is_dirty):
                 if not nonce:
                     nonce = self._nonce()
                     self._position += 1
-                self._stamps[name] = Stamp(nonce, nonce, self._position)
+                trial = self._trial_until if old is None else 0
+                self._stamps[name] = Stamp(nonce, nonce, self._position, trial)
         return self._read(ReadShared((), step.stamps))
 
     def _confirm(self, step: Confirm) -> dict[str, Stamp] | None:
@@ -142,7 +219,9 @@ class MemoryStore:
         found: dict[str, Stamp] = {}
         for name in step.late:
             stamp = self._stamps.get(name)
-            if stamp is None or stamp.is_dirty or stamp.born > step.position:
+            if stamp is None or stamp.is_dirty or stamp.is_due(self._now_ms):
+                return None
+            if stamp.born > step.position:
                 return None
             found[name] = stamp
         return found
@@ -167,13 +246,42 @@ class MemoryStore:
         for name in step.stamps:
             old = self._stamps.get(name)
             if not step.is_soft:
-                writers = old.writers if old else "-"
-                self._stamps[name] = Stamp(nonce, nonce, self._position, 0, writers)
+                marks = living(old.writers, self._now_ms) if old else ()
+                self._stamps[name] = self._anew(nonce, old, marks)
             elif old is not None:
                 self._stamps[name] = Stamp(
                     old.nonce, nonce, self._position, old.provisional_until, old.writers
                 )
-        return Changed(self._epoch.nonce, self._position)
+        return self._announced(nonce, stamps=step.stamps)
+
+    def _anew(self, nonce: str, old: Stamp | None, marks: tuple[str, ...]) -> Stamp:
+        """A stamp with a new nonce; on trial where it comes from nothing."""
+        trial = old.provisional_until if old is not None else self._trial_until
+        if trial <= self._now_ms:
+            trial = 0
+        return Stamp(nonce, nonce, self._position, trial, ",".join(marks) or "-")
+
+    def _announced(
+        self,
+        change: str,
+        *,
+        stamps: tuple[str, ...] = (),
+        patterns: bool = False,
+        everything: bool = False,
+        is_lost: bool = False,
+    ) -> Changed:
+        self._told += 1
+        self.announce(Told(self._epoch.nonce, self._told, change, "", stamps, patterns, everything))
+        registry, is_complete = self._registry
+        return Changed(
+            self._epoch.nonce,
+            self._position,
+            id=change,
+            holders=tuple(self._holders.values()),
+            is_complete=is_complete,
+            registry=registry,
+            is_lost=is_lost,
+        )
 
     def _add_pattern(self, step: AddPattern) -> Changed:
         self._position += 1
@@ -183,12 +291,104 @@ class MemoryStore:
             kept = kept[-PATTERNS_KEPT:]
         self._patterns = kept
         self._epoch = Epoch(self._epoch.nonce, self._position)
-        return Changed(self._epoch.nonce, self._position)
+        return self._announced(self._nonce(), patterns=True)
+
+    def _begin(self) -> None:
+        self._epoch = Epoch(self._nonce())
+        self._position, self._floor, self._patterns, self._told = 0, 0, (), 0
 
     def _new_epoch(self, step: NewEpoch) -> Changed:
-        self._epoch = Epoch(self._nonce())
-        self._position, self._floor, self._patterns = 0, 0, ()
-        return Changed(self._epoch.nonce, 0)
+        self._begin()
+        return self._announced(self._epoch.nonce, everything=True)
+
+    # Announced writes.
+
+    def _enter(self, step: Enter) -> Changed:
+        nonce = self._nonce()
+        self._position += 1
+        mark = f"{step.writer}@{self._mark_until}"
+        for name in step.stamps:
+            old = self._stamps.get(name)
+            marks = living(old.writers, self._now_ms) if old else ()
+            self._stamps[name] = self._anew(nonce, old, (*marks, mark))
+        return self._announced(nonce, stamps=step.stamps)
+
+    def _inside(self, step: Inside) -> bool:
+        found: dict[str, Stamp] = {}
+        mark = f"{step.writer}@{self._mark_until}"
+        for name in step.stamps:
+            old = self._stamps.get(name)
+            marks = living(old.writers, self._now_ms) if old else ()
+            if old is None or not any(_writer(m) == step.writer for m in marks):
+                return False
+            kept = (mark if _writer(m) == step.writer else m for m in marks)
+            found[name] = replace(old, writers=",".join(kept))
+        self._stamps |= found
+        return True
+
+    def _leave(self, step: Leave) -> Changed:
+        nonce = self._nonce()
+        self._position += 1
+        is_lost = False
+        for name in step.stamps:
+            old = self._stamps.get(name)
+            marks = living(old.writers, self._now_ms) if old else ()
+            others = tuple(m for m in marks if _writer(m) != step.writer)
+            if others == marks:
+                is_lost = True
+                old = None
+            self._stamps[name] = self._anew(nonce, old, others)
+        if is_lost:
+            return self._announced(nonce, stamps=step.stamps, is_lost=True)
+        return Changed(self._epoch.nonce, self._position, id=nonce)
+
+    # Near tiers and leaders.
+
+    def _renew(self, step: Renew) -> Renewed:
+        old = self._holders.get(step.holder)
+        continued = old is not None and old.incarnation == step.incarnation
+        if step.holder:
+            count = old.count + 1 if old is not None and continued else 1
+            incarnation = step.incarnation if continued else step.next_incarnation
+            self._holders[step.holder] = Holder(step.holder, incarnation, count)
+        registry, is_complete = self._registry
+        return Renewed(
+            self._epoch,
+            self._position,
+            self._told,
+            continued,
+            registry,
+            is_complete,
+            self._now_ms,
+        )
+
+    def _strike(self, step: Strike) -> None:
+        if step.registry != self._registry[0]:
+            return
+        if step.is_whole:
+            self._registry = (step.registry, True)
+        for silent in step.holders:
+            if self._holders.get(silent.name) == silent:
+                del self._holders[silent.name]
+
+    def _elect(self, step: Elect) -> tuple[float | None, ...]:
+        found: list[float | None] = []
+        now = self._clock()
+        for lease in step.leases:
+            until, waiting = self._leases.get(lease, (0.0, []))
+            if until > now:
+                waiting.append("")
+                found.append(until - now)
+            else:
+                self._leases[lease] = (now + self._times.leader_s, [])
+                found.append(None)
+        return tuple(found)
+
+    def _release(self, step: Release) -> None:
+        for lease, is_stored in step.leases:
+            _, waiting = self._leases.pop(lease, (0.0, []))
+            for waiter in waiting:
+                self.hand(waiter, lease, is_stored)
 
     def _scan(self, step: Scan) -> tuple[str, ...]:
         matches = _redis_match(step.match)

@@ -43,6 +43,7 @@ from keepwarm.core.steps import (
     DeleteShared,
     Dice,
     DropNear,
+    Elect,
     Fill,
     Filled,
     FillMany,
@@ -52,11 +53,14 @@ from keepwarm.core.steps import (
     Owe,
     Produced,
     Raised,
+    ReadMirror,
     ReadNear,
     ReadPatterns,
     ReadShared,
     Recipe,
     Refresh,
+    Release,
+    Settle,
     Step,
     Subject,
     WriteNear,
@@ -360,8 +364,10 @@ class _Run:
                 self.node.near.write(step.name, step.stored, step.proven_at, logical=step.logical)
             case CloseFlight():
                 return self._close()
+            case Elect():
+                return (None,) * len(step.leases)
             case _:
-                assert isinstance(step, Refresh)
+                assert isinstance(step, Refresh | ReadMirror | Settle | Release)
         return None
 
     def _shared(self, step: Step[Any]) -> Any:
@@ -402,7 +408,10 @@ class _Run:
         return flight.is_joined
 
 
-_LOCAL = frozenset({Now, Dice, Decode, ReadNear, WriteNear, DropNear, Owe, CloseFlight, Refresh})
+_LOCAL = frozenset(
+    {Now, Dice, Decode, ReadNear, WriteNear, DropNear, Owe, CloseFlight, Refresh}
+    | {ReadMirror, Settle, Elect, Release}
+)
 _TOLD: dict[type, str] = {
     ReadShared: "reads the store",
     ReadPatterns: "reads the patterns",

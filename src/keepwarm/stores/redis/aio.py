@@ -1,34 +1,45 @@
-"""The shared store in Redis or Valkey for the async engine, on redis-py's connections."""
+"""The shared store in Redis or Valkey for the async engine."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-import redis.asyncio as redis_async
-from redis.asyncio.cluster import RedisCluster
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
-
-from keepwarm.core.steps import Describe, Facts, ReplaceShared, Scan, Step
+from keepwarm.core.entry import Seen
+from keepwarm.core.mirror import Mirror
+from keepwarm.core.steps import (
+    AwaitLeader,
+    Changed,
+    Describe,
+    Elect,
+    Facts,
+    ReadShared,
+    Release,
+    ReplaceShared,
+    Scan,
+    Settle,
+    Step,
+)
+from keepwarm.core.times import TIMES, Times
 from keepwarm.ports import StoreAway
 from keepwarm.stores.envelope import Sealing
-from keepwarm.stores.redis.failures import GONE, as_away
-from keepwarm.stores.redis.operations import Call, Command, Operation, Operations
-from keepwarm.stores.redis.pool import Connections
+from keepwarm.stores.memory import new_nonce
+from keepwarm.stores.redis.cluster import ClusterEntries, name_of
+from keepwarm.stores.redis.failures import GONE, Refused, as_away
+from keepwarm.stores.redis.link import Link, heard
+from keepwarm.stores.redis.operations import Call, Operation, Operations
 from keepwarm.stores.redis.reports import facts
-from keepwarm.stores.redis.settings import MAX_CONNECTIONS, OPERATION_TIMEOUT_S, Address
+from keepwarm.stores.redis.settings import OPERATION_TIMEOUT_S, Address
 
 R = TypeVar("R")
 SCAN_COUNT = 500  # keys a step of a walk looks at: well under a millisecond of the server
-LATE_TIMER_S = 0.05  # a timeout that comes this late says that our loop stood still
 
 
 class AsyncRedis:
-    """Answers the shared steps over a pool of connections of one event loop.
+    """Answers the shared steps over one connection of one event loop.
 
-    Each connection greets the server before its first use: an epoch made elsewhere (before
-    a restart from an old snapshot, or on another primary) is replaced then. An operation
-    takes at most `timeout_s`, connecting included.
+    An operation takes at most `timeout_s`, connecting included. With `is_strict` the near
+    tier may answer by itself while the mirror has a lease. A `is_quiet` one neither
+    listens nor beats: for who comes, does a few operations and goes.
     """
 
     def __init__(
@@ -37,79 +48,73 @@ class AsyncRedis:
         namespace: str,
         sealing: Sealing,
         timeout_s: float = OPERATION_TIMEOUT_S,
+        *,
+        times: Times = TIMES,
+        is_strict: bool = False,
+        is_quiet: bool = False,
     ) -> None:
-        self._operations = Operations(namespace, sealing)
+        me = new_nonce()
+        times = replace(times, operation_s=timeout_s)
+        self.mirror = Mirror(times.lease_s) if is_strict else None
         self._timeout_s = timeout_s
-        self._cluster: Any = None
-        self._pool: Connections | None = None
-        self._greeted = True
-        # redis-py would retry by itself and multiply every timeout: retries are ours.
-        common: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), "protocol": 3}
-        if address.is_cluster:
-            if address.tls:
-                common["ssl"] = True
-            self._cluster = RedisCluster(
-                host=address.host,
-                port=address.port,
-                username=address.username,
-                password=address.password,
-                max_connections=MAX_CONNECTIONS,
-                socket_timeout=timeout_s,
-                socket_connect_timeout=timeout_s,
-                **common,
-            )
-            self._greeted = False
-            return
-        self._handshake = address.handshake()
-        kind: type[Any] = redis_async.Connection
-        if address.path:
-            kind = redis_async.UnixDomainSocketConnection
-        elif address.tls:
-            kind = redis_async.SSLConnection
-        # No timeouts of its own: one deadline covers waiting, connecting, asking.
-        common |= {"socket_timeout": None, "socket_connect_timeout": None}
-        common |= address.arguments() | {"redis_connect_func": self._greet}
-        self._pool = Connections(lambda: kind(**common), MAX_CONNECTIONS)
+        self._operations = Operations(namespace, sealing, me=me, times=times)
+        self._link = Link(
+            address, self._operations, me, times, mirror=self.mirror, is_quiet=is_quiet
+        )
+        # In a cluster the metadata lies on one node, the entries on all.
+        self._entries = ClusterEntries(address, timeout_s) if address.is_cluster else None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a request would find a connection."""
+        return self._link.is_up
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What keeps the near tier from answering by itself, in words."""
+        if self.mirror is None or not self._link.is_up or self._link.hears:
+            return ()
+        return ("announcements are not permitted (SSUBSCRIBE): near copies are validated",)
 
     async def answer(self, step: Step[R]) -> R:
+        if isinstance(step, Settle):
+            return cast("R", await self._link.settle(step.changed))
+        if isinstance(step, AwaitLeader):
+            return cast("R", await self._link.await_leader(step.lease, step.within_s))
+        if isinstance(step, Release):
+            call = self._operations.of(step).metadata[0]
+            assert isinstance(call, Call)
+            return cast("R", self._link.tell(call))
         deadline = asyncio.get_running_loop().time() + self._timeout_s
         try:
-            if self._cluster is None:
-                return await self._answer(step, deadline)
-            async with asyncio.timeout_at(deadline):
-                return await self._answer(step, deadline)
+            return await self._answer(step, deadline)
         except StoreAway as error:
             away = error
         except Exception as error:  # noqa: BLE001 - whatever a client raises, the store is away
-            late_s = asyncio.get_running_loop().time() - deadline
-            is_ours = isinstance(error, TimeoutError) and late_s > LATE_TIMER_S
-            away = StoreAway("loop-stalled", is_fault=False) if is_ours else as_away(error)
-        # A cluster's client reconnects unseen, so there any failure may hide another server.
-        if away.why in GONE or self._pool is None:
-            await self._renew()
+            away = as_away(error)
+        if away.why in GONE:
+            self._link.renew(away.why)
+            if self._entries is not None:
+                self._entries.renew()
         raise away
 
+    def forget_leases(self, leases: tuple[str, ...]) -> None:
+        """Prolong these no more: their fill ended without a word."""
+        for lease in leases:
+            self._operations.leading.pop(lease, None)
+
     async def aclose(self) -> None:
-        if self._pool is not None:
-            await self._pool.aclose()
-        else:
-            await self._cluster.aclose()
+        await self._link.aclose()
+        if self._entries is not None:
+            await self._entries.aclose()
 
     def abandon(self) -> None:
         """Let go of the sockets of an event loop that has been closed."""
-        if self._pool is not None:
-            self._pool.abandon()
-
-    async def _renew(self) -> None:
-        if self._pool is not None:
-            await self._pool.renew()
-        else:
-            self._greeted = False
+        self._link.abandon()
 
     async def _answer(self, step: Step[R], deadline: float) -> R:
-        if not self._greeted:
-            await self._run(self._operations.greet(), deadline)
-            self._greeted = True
+        if self._entries is not None:
+            self._link.address = await self._entries.home(self._operations.epoch_key, deadline)
         if isinstance(step, Scan):
             return cast("R", await self._scan(step, deadline))
         if isinstance(step, Describe):
@@ -118,66 +123,69 @@ class AsyncRedis:
             raw = await self._run(self._operations.fetch_raw(step.name), deadline)
             operation = self._operations.replace(step, raw)
             return cast("R", operation is not None and await self._run(operation, deadline))
+        if isinstance(step, Elect):
+            return cast("R", await self._elect(step, deadline))
+        if self._entries is not None and isinstance(step, ReadShared) and step.names:
+            return cast("R", await self._read_apart(self._entries, step, deadline))
         return await self._run(self._operations.of(step), deadline)
 
+    async def _read_apart(self, entries: ClusterEntries, step: ReadShared, deadline: float) -> Seen:
+        """Stamps from their node and entries from theirs, at once: they need not be atomic."""
+        operation: Operation[Any] = self._operations.of(ReadShared((), step.stamps))
+        seen, raw = await asyncio.gather(
+            self._run(operation, deadline), entries.ask(("MGET", *step.names), deadline)
+        )
+        found, foreign = self._operations.opened(step.names, raw)
+        return replace(cast("Seen", seen), entries=found, foreign=foreign)
+
+    async def _elect(self, step: Elect, deadline: float) -> tuple[float | None, ...]:
+        self._link.watch(step.leases)
+        led: tuple[str, ...] = step.leases
+        try:
+            found = await self._run(self._operations.of(step), deadline)
+            led = tuple(x for x, left in zip(step.leases, found, strict=True) if left is None)
+            return found
+        finally:
+            for lease in led:
+                self._link.unwatch(lease)
+
     async def _run(self, operation: Operation[R], deadline: float) -> R:
-        commands = operation.metadata + operation.entries
-        if self._pool is None:
-            replies = list(await asyncio.gather(*map(self._in_cluster, commands)))
-        elif isinstance(commands[0], Call):
-            replies = [await self._script(self._pool, commands[0], deadline)]
-        else:
-            plain = [c for c in commands if not isinstance(c, Call)]  # scripts travel alone
-            replies = await self._pool.ask(plain, deadline)
-        for reply in replies:
-            if isinstance(reply, RedisError):
-                raise reply
-        return operation.read(replies)
+        """Send it and read its replies, teaching the mirror in the moment they arrive."""
+        mirror = self.mirror
+        ticket = mirror.ticket() if mirror is not None else 0
 
-    async def _script(self, pool: Connections, call: Call, deadline: float) -> Any:
-        arguments = (len(call.keys), *call.keys, *call.args)
-        (reply,) = await pool.ask([("EVALSHA", call.script.sha, *arguments)], deadline)
-        if isinstance(reply, NoScriptError):
-            (reply,) = await pool.ask([("EVAL", call.script.text, *arguments)], deadline)
-        return reply
+        def read(replies: list[Any]) -> Any:
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
+            result: Any = operation.read(replies)
+            if isinstance(result, Seen) and mirror is not None:
+                mirror.learn(ticket, result)
+            return heard(result) if isinstance(result, Changed) else result
 
-    async def _in_cluster(self, command: Command | Call) -> Any:
-        if isinstance(command, Call):
-            arguments = (len(command.keys), *command.keys, *command.args)
-            try:
-                return await self._cluster.execute_command(
-                    "EVALSHA", command.script.sha, *arguments
-                )
-            except NoScriptError:
-                return await self._cluster.execute_command("EVAL", command.script.text, *arguments)
-        if command[0] == "MGET" and "{" not in str(command[1]):
-            return await self._cluster.mget_nonatomic(command[1:])
-        return await self._cluster.execute_command(*command)
-
-    async def _greet(self, connection: Any) -> None:
-        """Runs on every new connection, before anything else may use it."""
-        # redis-py's own on_connect takes three trips one after another, which a store at a
-        # third of the timeout would never survive.
-        connection._parser.on_connect(connection)
-        commands = (*self._handshake, self._operations.greeting())
-        packed = connection.pack_commands(commands)
-        await connection.send_packed_command(packed, check_health=False)
-        for _ in commands:
-            await connection.read_response()
+        if operation.entries and self._entries is not None:
+            replies = [await self._entries.ask(c, deadline) for c in operation.entries]
+            return cast("R", read(replies))
+        first, *_ = commands = (*operation.metadata, *operation.entries)
+        if isinstance(first, Call):  # scripts travel alone
+            if operation.is_change:
+                self._link.expect(str(first.args[0]))
+            return cast("R", await self._link.script(first, deadline, read))
+        plain = [c for c in commands if not isinstance(c, Call)]
+        return cast("R", await self._link.ask(plain, deadline, read))
 
     async def _scan(self, step: Scan, deadline: float) -> tuple[str, ...]:
-        if self._pool is None:
-            walk = self._cluster.scan_iter(match=step.match, count=SCAN_COUNT)
-            return tuple([_name(key) async for key in walk][: step.limit])
+        if self._entries is not None:
+            return await self._entries.scan(step)
         found: dict[str, None] = {}  # a walk may meet a key twice
         cursor: Any = 0
         while True:
             command = ("SCAN", cursor, "MATCH", step.match, "COUNT", SCAN_COUNT)
-            (reply,) = await self._pool.ask([command], self._later(deadline))
-            if isinstance(reply, RedisError):
+            (reply,) = await self._link.ask([command], self._later(deadline))
+            if isinstance(reply, Refused):
                 raise reply
             cursor, keys = reply
-            found |= dict.fromkeys(map(_name, keys))
+            found |= dict.fromkeys(map(name_of, keys))
             if int(cursor) == 0 or len(found) >= step.limit:
                 return tuple(found)[: step.limit]
 
@@ -187,22 +195,11 @@ class AsyncRedis:
 
     async def _describe(self, deadline: float) -> Facts:
         commands = (("INFO", "memory"), ("DBSIZE",), ("GET", self._operations.epoch_key))
-        if self._pool is not None:
-            replies = await self._pool.ask(commands, deadline)
-        else:
-            replies = list(
-                await asyncio.gather(
-                    *(self._cluster.execute_command(*c) for c in commands), return_exceptions=True
-                )
-            )
+        replies = await self._link.ask(commands, deadline)
         for reply in replies:
             if isinstance(reply, Exception) and as_away(reply).is_fault:
                 raise reply
         return facts(*replies)
-
-
-def _name(key: bytes) -> str:
-    return key.decode("utf-8", "replace")
 
 
 __all__ = ["AsyncRedis", "StoreAway"]

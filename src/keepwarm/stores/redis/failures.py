@@ -4,6 +4,15 @@ import redis.exceptions as rx
 
 from keepwarm.ports import StoreAway
 
+
+class Refused(Exception):
+    """An error reply; its first word is the code."""
+
+    @property
+    def code(self) -> str:
+        return str(self).partition(" ")[0]
+
+
 # redis-py strips the code of the errors it has a class for; the others begin with theirs.
 _BY_CLASS: tuple[tuple[type[Exception], str], ...] = (
     (rx.AuthenticationError, "auth"),
@@ -28,6 +37,16 @@ _BY_CODE = (
     ("MISCONF", "cannot-persist"),
     ("WRONGPASS", "auth"),
     ("NOAUTH", "auth"),
+    ("LOADING", "loading"),
+    ("READONLY", "read-only"),
+    ("OOM", "out-of-memory"),
+    ("NOPERM", "not-permitted"),
+    ("MASTERDOWN", "no-primary"),
+    ("CLUSTERDOWN", "resharding"),
+    ("TRYAGAIN", "resharding"),
+    ("MOVED", "resharding"),
+    ("ASK", "resharding"),
+    ("CROSSSLOT", "resharding"),
 )
 _ANSWERS = frozenset(
     {
@@ -61,6 +80,8 @@ def _word(error: BaseException) -> str:
             return why
     if isinstance(error, rx.ConnectionError) and isinstance(error.__cause__, rx.RedisError):
         return _word(error.__cause__)  # redis-py wraps what goes wrong on a unix socket
+    if isinstance(error, Refused):
+        return next((why for begin, why in _BY_CODE if error.code == begin), "refused-command")
     if isinstance(error, rx.ResponseError | rx.RedisClusterException):
         code = str(error).partition(" ")[0]
         return next((why for begin, why in _BY_CODE if code == begin), "refused-command")

@@ -12,6 +12,7 @@ import msgspec
 
 from keepwarm.core.entry import Pattern, Patterns, Seen, Stored, Terms
 from keepwarm.core.globs import Glob
+from keepwarm.core.mirror import Told, told_apart
 from keepwarm.core.stamps import Stamp, parse_epoch, parse_position, parse_stamp
 from keepwarm.core.steps import (
     AddPattern,
@@ -20,14 +21,24 @@ from keepwarm.core.steps import (
     ChangeStamps,
     Confirm,
     DeleteShared,
+    Elect,
+    Enter,
+    Holder,
+    Inside,
+    Leave,
     NewEpoch,
     Ping,
     ReadPatterns,
     ReadShared,
+    Release,
+    Renew,
+    Renewed,
     ReplaceShared,
     Step,
+    Strike,
     WriteShared,
 )
+from keepwarm.core.times import TIMES, Times
 from keepwarm.errors import KeyArgumentError
 from keepwarm.stores.envelope import Foreign, Sealing, open_, seal
 from keepwarm.stores.memory import PATTERNS_KEPT, new_nonce
@@ -62,16 +73,32 @@ class Operation(Generic[R]):
     metadata: tuple[Command | Call, ...]
     entries: tuple[Command | Call, ...]
     read: Callable[[list[Any]], R]
+    is_change: bool = False
+    """Whether near tiers must obey it: who asks is told of their confirmations."""
 
 
 class Operations:
-    """The operations of one namespace."""
+    """The operations of one namespace, asked by one link.
 
-    def __init__(self, namespace: str, sealing: Sealing) -> None:
+    `me` names the link: what it is told of confirmations and finished fills comes on the
+    channel of that name. `leading` holds the word by which it leads each lease.
+    """
+
+    def __init__(
+        self, namespace: str, sealing: Sealing, *, me: str = "", times: Times = TIMES
+    ) -> None:
         self._prefix = "{" + namespace + "}:"
         self._sealing = sealing
+        self._me = me or "-"
+        self._trial_ms = int(times.writer_s * 1000)
+        self._leader_ms = int(times.leader_s * 1000)
+        self.leading: dict[str, str] = {}
+        self.now_ms: Callable[[], int] = lambda: 0
+        """The server's clock, as far as the link knows it; 0: not at all."""
+        self.channels = (self._prefix + "told", self._prefix + "to:" + self._me)
         self.epoch_key = self._prefix + "epoch"
         self._position_key = self._prefix + "pos"
+        self._holders_key = self._prefix + "holders"
         self._patterns_key = self._prefix + "patterns"
         self._table: dict[type, Callable[[Any], Operation[Any]]] = {
             ReadShared: self._read,
@@ -84,25 +111,52 @@ class Operations:
             AddPattern: self._add_pattern,
             NewEpoch: self._new_epoch,
             Ping: self._ping,
+            Renew: self._renew,
+            Strike: self._strike,
+            Enter: self._enter,
+            Inside: self._inside,
+            Leave: self._leave,
+            Elect: self._elect,
+            Release: self._release,
         }
 
     def of(self, step: Step[R]) -> Operation[R]:
         return self._table[type(step)](step)
 
-    def greet(self) -> Operation[bool]:
-        """Make sure that the epoch was made on this server; True if a new one was begun."""
-        call = self._call(scripts.GREET)
-        return Operation((call,), (), lambda replies: bool(replies[0][1]))
+    @staticmethod
+    def heartbeat() -> Renew:
+        """A renewal of nothing: a write, and a look whether this still is the same server."""
+        return Renew()
 
     def greeting(self) -> Command:
-        """`greet` as one command that needs no script cache."""
-        call = self._call(scripts.GREET)
+        """A heartbeat as one command that needs no script cache: every connection's first."""
+        call = self._call(scripts.RENEW, args=("", "", ""))
         return ("EVAL", call.script.text, len(call.keys), *call.keys, *call.args)
+
+    def retire(self, holder: str) -> Operation[None]:
+        """Take a holder that leaves off the registry, so that nobody waits for it."""
+        return Operation((self._call(scripts.RETIRE, args=(holder,)),), (), lambda replies: None)
+
+    def prolong(self) -> Operation[None] | None:
+        """Go on leading what this link leads, or None if that is nothing."""
+        if not self.leading:
+            return None
+        leases = tuple(self.leading)
+        args: tuple[str | bytes | int, ...] = (self._leader_ms,)
+        args += tuple(self.leading[lease] for lease in leases)
+        call = self._call(scripts.PROLONG, self._names(leases), args)
+        return Operation((call,), (), lambda replies: None)
+
+    def confirmation(self, told: Told, holder: str, incarnation: str) -> Command:
+        """What says to the author of a change that `holder` has obeyed it."""
+        word = f"c {told.id} {holder} {incarnation}"
+        return ("SPUBLISH", self._prefix + "to:" + told.reply_to, word)
 
     def _call(
         self, script: Script, keys: tuple[str, ...] = (), args: tuple[str | bytes | int, ...] = ()
     ) -> Call:
-        return Call(script, (self.epoch_key, self._position_key, *keys), (new_nonce(), *args))
+        fixed = (self.epoch_key, self._position_key, self._holders_key)
+        return Call(script, (*fixed, *keys), (new_nonce(), *args))
 
     def _names(self, stamps: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(self._prefix + name for name in stamps)
@@ -112,9 +166,8 @@ class Operations:
 
         def read(replies: list[Any]) -> Seen:
             epoch = parse_epoch(_text(replies[0][0]))
-            raw = replies[1] if step.names else []
-            opened = tuple(map(self._open, step.names, raw))
-            return Seen(
+            opened, foreign = self.opened(step.names, replies[1] if step.names else [])
+            seen = Seen(
                 epoch,
                 parse_position(_text(replies[0][1]), epoch),
                 {
@@ -122,11 +175,19 @@ class Operations:
                     for name, stamp in zip(step.stamps, replies[0][2:], strict=True)
                 },
                 opened,
-                foreign=opened.count(None) - raw.count(None),
+                foreign,
             )
+            return told_apart(seen, self.now_ms())
 
         entries: tuple[Command, ...] = (("MGET", *step.names),) if step.names else ()
         return Operation((("MGET", *keys),), entries, read)
+
+    def opened(
+        self, names: tuple[str, ...], raw: list[Any]
+    ) -> tuple[tuple[Stored | None, ...], int]:
+        """Entries as they lie in the store, opened, and how many of them were not ours."""
+        found = tuple(map(self._open, names, raw))
+        return found, found.count(None) - raw.count(None)
 
     def _read_patterns(self, step: ReadPatterns) -> Operation[Patterns]:
         def read(replies: list[Any]) -> Patterns:
@@ -141,7 +202,8 @@ class Operations:
             stamps = zip(step.stamps, map(parse_stamp, raw[2:]), strict=True)
             return Seen(epoch, parse_position(raw[1], epoch), dict(stamps))
 
-        return Operation((self._call(scripts.CAPTURE, self._names(step.stamps)),), (), read)
+        call = self._call(scripts.CAPTURE, self._names(step.stamps), (self._trial_ms,))
+        return Operation((call,), (), read)
 
     def _confirm(self, step: Confirm) -> Operation[dict[str, Stamp] | None]:
         unchanged = tuple(stamp[0] for stamp in step.unchanged)
@@ -182,17 +244,81 @@ class Operations:
         return Operation((), commands, lambda replies: None)
 
     def _change(self, step: ChangeStamps) -> Operation[Changed]:
-        kind = "soft" if step.is_soft else "hard"
-        call = self._call(scripts.CHANGE, self._names(step.stamps), (kind,))
-        return Operation((call,), (), _changed)
+        args = (self._trial_ms, "soft" if step.is_soft else "hard", self._me)
+        call = self._call(scripts.CHANGE, self._names(step.stamps), args)
+        return Operation((call,), (), _changed(call), is_change=True)
 
     def _add_pattern(self, step: AddPattern) -> Operation[Changed]:
-        args = (step.glob.pattern.encode("utf-8", "surrogatepass").hex(), PATTERNS_KEPT)
+        glob = step.glob.pattern.encode("utf-8", "surrogatepass").hex()
+        args = (glob, PATTERNS_KEPT, self._me)
         call = self._call(scripts.ADD_PATTERN, (self._patterns_key,), args)
-        return Operation((call,), (), _changed)
+        return Operation((call,), (), _changed(call), is_change=True)
 
     def _new_epoch(self, step: NewEpoch) -> Operation[Changed]:
-        return Operation((self._call(scripts.NEW_EPOCH),), (), _changed)
+        call = self._call(scripts.NEW_EPOCH, args=(self._me,))
+        return Operation((call,), (), _changed(call), is_change=True)
+
+    def _enter(self, step: Enter) -> Operation[Changed]:
+        args = (self._trial_ms, step.writer, self._me)
+        call = self._call(scripts.ENTER, self._names(step.stamps), args)
+        return Operation((call,), (), _changed(call), is_change=True)
+
+    def _inside(self, step: Inside) -> Operation[bool]:
+        args = (self._trial_ms, step.writer)
+        call = self._call(scripts.INSIDE, self._names(step.stamps), args)
+        return Operation((call,), (), lambda replies: replies[0] == 1)
+
+    def _leave(self, step: Leave) -> Operation[Changed]:
+        args = (self._trial_ms, step.writer, self._me)
+        call = self._call(scripts.LEAVE, self._names(step.stamps), args)
+        return Operation((call,), (), _changed(call), is_change=True)
+
+    def _renew(self, step: Renew) -> Operation[Renewed]:
+        args = (step.holder, step.incarnation, step.next_incarnation)
+
+        def read(replies: list[Any]) -> Renewed:
+            raw_epoch, raw_position, continued, registry, server_ms = replies[0]
+            epoch = parse_epoch(_text(raw_epoch))
+            _, n, told = (_text(raw_position) or "").split(" ")
+            name, _, is_complete = (_text(registry) or "").partition(" ")
+            assert epoch is not None  # the script wrote it
+            return Renewed(
+                epoch,
+                int(n),
+                int(told),
+                continued == 1,
+                name,
+                is_complete == "1",
+                int(server_ms),
+            )
+
+        return Operation((self._call(scripts.RENEW, args=args),), (), read)
+
+    def _strike(self, step: Strike) -> Operation[None]:
+        silent = (x for h in step.holders for x in (h.name, h.incarnation, h.count))
+        args = (step.registry, "1" if step.is_whole else "0", *silent)
+        return Operation((self._call(scripts.STRIKE, args=args),), (), lambda replies: None)
+
+    def _elect(self, step: Elect) -> Operation[tuple[float | None, ...]]:
+        call = self._call(scripts.ELECT, self._names(step.leases), (self._me, self._leader_ms))
+
+        def read(replies: list[Any]) -> tuple[float | None, ...]:
+            for lease, left in zip(step.leases, replies[0], strict=True):
+                if left < 0:
+                    self.leading[lease] = str(call.args[0])
+            return tuple(None if left < 0 else left / 1000 for left in replies[0])
+
+        return Operation((call,), (), read)
+
+    def _release(self, step: Release) -> Operation[None]:
+        words = (
+            word
+            for lease, is_stored in step.leases
+            for word in (self.leading.pop(lease, "-"), "1" if is_stored else "0")
+        )
+        names = self._names(tuple(lease for lease, _ in step.leases))
+        call = self._call(scripts.RELEASE, names, tuple(words))
+        return Operation((call,), (), lambda replies: None)
 
     def _ping(self, step: Ping) -> Operation[None]:
         return Operation((("PING",),), (), lambda replies: None)
@@ -221,9 +347,47 @@ def _encode_header(terms: Terms) -> bytes:
         return _encode_terms(msgspec.structs.replace(terms, tags=shown))
 
 
-def _changed(replies: list[Any]) -> Changed:
-    nonce, n = replies[0]
-    return Changed(_text(nonce) or "", int(n))
+def _changed(call: Call) -> Callable[[list[Any]], Changed]:
+    """Reads {epoch nonce, position, registry, whether a mark was lost}."""
+
+    def read(replies: list[Any]) -> Changed:
+        nonce, n, *rest = replies[0]
+        words = [_text(word) or "" for word in rest[0]] if rest else []
+        fields = dict(zip(words[::2], words[1::2], strict=True))
+        registry, _, is_complete = fields.pop("is", "- 1").partition(" ")
+        holders = []
+        for field, record in fields.items():
+            incarnation, _, count = record.partition(" ")
+            if field.startswith("h:") and count.isdigit():
+                holders.append(Holder(field[2:], incarnation, int(count)))
+        return Changed(
+            _text(nonce) or "",
+            int(n),
+            id=str(call.args[0]),
+            holders=tuple(holders),
+            is_complete=is_complete == "1",
+            registry=registry,
+            is_lost=len(rest) > 1 and rest[1] == 1,
+        )
+
+    return read
+
+
+def parse_told(raw: bytes) -> Told | None:
+    """An announcement, or None for what is none of ours (which a gap in numbers shows)."""
+    words = (_text(raw) or "").split(" ")
+    if len(words) < 5 or not words[1].isdigit():
+        return None
+    epoch, number, id_, reply_to, kind, *rest = words
+    return Told(
+        epoch,
+        int(number),
+        id_,
+        reply_to,
+        stamps=tuple(rest[0].split(",")) if kind == "s" and rest and rest[0] else (),
+        patterns=kind == "p",
+        everything=kind == "e",
+    )
 
 
 def _text(raw: object) -> str | None:

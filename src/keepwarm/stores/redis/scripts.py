@@ -1,13 +1,18 @@
-"""The Lua scripts: each changes stamps atomically, all on the one slot of `{namespace}`.
+"""The Lua scripts: each changes metadata atomically, all on the one slot of `{namespace}`.
 
-KEYS[1] is the epoch, KEYS[2] the position; further keys and arguments are told at each
-script. ARGV[1] is always fresh randomness from the caller: the server's generator is
-never used. Values are those of `core.stamps`. A key of another type counts as missing.
+KEYS[1] is the epoch, KEYS[2] the position, KEYS[3] the registry of holders; further keys
+and arguments are told at each script. ARGV[1] is always fresh randomness from the caller:
+the server's generator is never used. Values are those of `core.stamps`. A key of another
+type counts as missing.
 
 A lost epoch or position begins a new epoch, and with it everything is cold: neither can
 be told apart from a store that was flushed. The epoch also names the server it was made
-on (run id and replication id), and `greet` begins a new one on any other server, so that
-an old snapshot or a failover and back revives nothing.
+on (run id and replication id), and `RENEW`, which every connection begins with, begins a
+new one on any other server, so that an old snapshot or a failover and back revives nothing.
+
+A change that may end what a near tier holds is announced on the channel `{namespace}:told`,
+numbered without gaps, in the same script: who is subscribed on the connection on which he
+renews his lease cannot miss one without noticing. See decisions/0007-announcements.md.
 """
 
 from dataclasses import dataclass
@@ -18,6 +23,11 @@ local function get(key)
   local v = redis.pcall('GET', key)
   if type(v) == 'table' then redis.call('DEL', key) return false end
   return v
+end
+local function int(n) return string.format('%.0f', n) end
+local function clock()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 end
 local function identity()
   local server = redis.pcall('INFO', 'server')
@@ -31,31 +41,65 @@ end
 local function begin(random)
   local epoch = random .. ' 0 ' .. identity()
   redis.call('SET', KEYS[1], epoch)
-  redis.call('SET', KEYS[2], random .. ' 0')
-  return random, 0, epoch
+  redis.call('SET', KEYS[2], random .. ' 0 0')
+  return random, 0, epoch, 0
 end
 local function now(random)
   local epoch = get(KEYS[1])
   local pos = get(KEYS[2])
   local nonce = epoch and string.match(epoch, '^(%S+) %d+ %S+$')
   if nonce and pos then
-    local incarnation, n = string.match(pos, '^(%S+) (%d+)$')
-    if incarnation == nonce then return nonce, tonumber(n), epoch end
+    local incarnation, n, told = string.match(pos, '^(%S+) (%d+) (%d+)$')
+    if incarnation == nonce then return nonce, tonumber(n), epoch, tonumber(told) end
   end
   return begin(random)
 end
-local function moved(nonce, n)
-  redis.call('SET', KEYS[2], nonce .. ' ' .. string.format('%d', n))
+local function moved(nonce, n, told)
+  redis.call('SET', KEYS[2], nonce .. ' ' .. int(n) .. ' ' .. int(told))
 end
 local function parse(raw)
   if not raw then return nil end
   local nonce, soft, born, provisional, writers =
     string.match(raw, '^(%S+) (%S+) (%d+) (%d+) (%S+)$')
   if not nonce then return nil end
-  return {nonce, soft, tonumber(born), provisional, writers}
+  return {nonce, soft, tonumber(born), tonumber(provisional), writers}
 end
 local function join(s)
-  return s[1] .. ' ' .. s[2] .. ' ' .. string.format('%d', s[3]) .. ' ' .. s[4] .. ' ' .. s[5]
+  return s[1] .. ' ' .. s[2] .. ' ' .. int(s[3]) .. ' ' .. int(s[4]) .. ' ' .. s[5]
+end
+local function marks(writers, at)
+  local kept = {}
+  if writers ~= '-' then
+    for mark in string.gmatch(writers, '[^,]+') do
+      local ends = tonumber(string.match(mark, '@(%d+)$'))
+      if ends and ends > at then kept[#kept + 1] = mark end
+    end
+  end
+  return #kept > 0 and table.concat(kept, ',') or '-'
+end
+local function is_due(s, at)
+  if s[4] > 0 and s[4] <= at then return true end
+  return s[5] ~= '-' and marks(s[5], at) == '-'
+end
+local function prefix() return string.sub(KEYS[1], 1, -6) end
+local function announce(...)
+  redis.pcall('SPUBLISH', prefix() .. 'told', table.concat({...}, ' '))
+end
+local function registry(random)
+  local all = redis.pcall('HGETALL', KEYS[3])
+  if all.err then redis.call('DEL', KEYS[3]) all = {} end
+  for i = 1, #all, 2 do
+    if all[i] == 'is' then return all end
+  end
+  redis.call('DEL', KEYS[3])
+  redis.call('HSET', KEYS[3], 'is', random .. ' 0')
+  return {'is', random .. ' 0'}
+end
+local function names(from)
+  local found = {}
+  local start = string.len(prefix()) + 1
+  for i = from, #KEYS do found[#found + 1] = string.sub(KEYS[i], start) end
+  return table.concat(found, ',')
 end
 """
 
@@ -71,83 +115,203 @@ def _script(body: str) -> Script:
     return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-# -> {epoch, whether it is new}
-GREET = _script("""
-local nonce, n, epoch = now(ARGV[1])
+# ARGV: -, holder or '', its incarnation, its next one -> {epoch, position, 1 if the
+# incarnation was known, registry, milliseconds}. The heartbeat: always a write.
+RENEW = _script("""
+local nonce, n, epoch, told = now(ARGV[1])
 local here = identity()
-local recorded = string.match(epoch, '(%S+)$')
-if recorded ~= here then
-  nonce, n, epoch = begin(ARGV[1])
-  return {epoch, 1}
+if string.match(epoch, '(%S+)$') ~= here then
+  nonce, n, epoch, told = begin(ARGV[1])
+  redis.call('DEL', KEYS[3])
 end
-return {epoch, 0}
+moved(nonce, n, told)
+local all = registry(ARGV[1])
+local continued = 0
+if ARGV[2] ~= '' then
+  local field = 'h:' .. ARGV[2]
+  local old = redis.call('HGET', KEYS[3], field)
+  local incarnation, count = string.match(old or '', '^(%S+) (%d+)$')
+  if incarnation and incarnation == ARGV[3] then
+    continued = 1
+  else
+    incarnation, count = ARGV[4], 0
+  end
+  redis.call('HSET', KEYS[3], field, incarnation .. ' ' .. int(tonumber(count) + 1))
+end
+return {epoch, nonce .. ' ' .. int(n) .. ' ' .. int(told), continued,
+        redis.call('HGET', KEYS[3], 'is'), int(clock())}
 """)
 
-# KEYS[3..]: stamps -> {epoch, position, stamp...}; what was missing is created, and so is
-# what was born after the present position: it is of an earlier epoch, and until positions
-# have caught up with it no fill that names it late could be stored.
+# ARGV: -, registry, '1' if it is whole, then name, incarnation, count of each silent holder.
+STRIKE = _script("""
+local is = redis.pcall('HGET', KEYS[3], 'is')
+if type(is) ~= 'string' or string.match(is, '^(%S+)') ~= ARGV[2] then return 0 end
+if ARGV[3] == '1' then redis.call('HSET', KEYS[3], 'is', ARGV[2] .. ' 1') end
+for i = 4, #ARGV, 3 do
+  local field = 'h:' .. ARGV[i]
+  if redis.call('HGET', KEYS[3], field) == ARGV[i + 1] .. ' ' .. ARGV[i + 2] then
+    redis.call('HDEL', KEYS[3], field)
+  end
+end
+return 1
+""")
+
+# ARGV: -, a holder that is leaving for good.
+RETIRE = _script("""
+return redis.pcall('HDEL', KEYS[3], 'h:' .. ARGV[2])
+""")
+
+# KEYS[4..]: stamps. ARGV: -, D in milliseconds -> {epoch, position, stamp...}; what was
+# missing or due is created, and so is what was born after the present position: it is of
+# an earlier epoch, and until positions have caught up with it no fill that names it late
+# could be stored.
 CAPTURE = _script("""
-local nonce, n, epoch = now(ARGV[1])
+local nonce, n, epoch, told = now(ARGV[1])
+local at = clock()
 local found, created = {'', ''}, false
-for i = 3, #KEYS do
+for i = 4, #KEYS do
   local raw = get(KEYS[i])
   local s = parse(raw)
-  if not s or (s[3] > n and s[5] == '-') then
+  if not s or is_due(s, at) or (s[3] > n and s[5] == '-') then
     if not created then created = true n = n + 1 end
-    raw = join({ARGV[1], ARGV[1], n, '0', '-'})
+    raw = join({ARGV[1], ARGV[1], n, s and 0 or at + tonumber(ARGV[2]), '-'})
     redis.call('SET', KEYS[i], raw)
   end
-  found[i] = raw
+  found[i - 1] = raw
 end
-if created then moved(nonce, n) end
-found[1], found[2] = epoch, nonce .. ' ' .. string.format('%d', n)
+if created then moved(nonce, n, told) end
+found[1], found[2] = epoch, nonce .. ' ' .. int(n) .. ' ' .. int(told)
 return found
 """)
 
-# KEYS[3..]: late stamps, then unchanged ones. ARGV: -, epoch, position, number of late,
+# KEYS[4..]: late stamps, then unchanged ones. ARGV: -, epoch, position, number of late,
 # nonce of each unchanged -> the late stamps, or false. Creates nothing.
 CONFIRM = _script("""
 local epoch = get(KEYS[1])
 if not epoch or string.match(epoch, '^(%S+)') ~= ARGV[2] then return false end
-local position, late = tonumber(ARGV[3]), tonumber(ARGV[4])
+local position, late, at = tonumber(ARGV[3]), tonumber(ARGV[4]), clock()
 local found = {}
-for i = 3, #KEYS do
+for i = 4, #KEYS do
   local raw = get(KEYS[i])
   local s = parse(raw)
-  if not s or s[5] ~= '-' then return false end
-  if i - 2 <= late then
+  if not s or s[5] ~= '-' or is_due(s, at) then return false end
+  if i - 3 <= late then
     if s[3] > position then return false end
-    found[i - 2] = raw
-  elseif s[1] ~= ARGV[i - 2 - late + 4] then
+    found[i - 3] = raw
+  elseif s[1] ~= ARGV[i - 3 - late + 4] then
     return false
   end
 end
 return found
 """)
 
-# KEYS[3..]: stamps. ARGV[2]: 'hard' or 'soft' -> {epoch nonce, position}
+# KEYS[4..]: stamps. ARGV: -, D, 'hard' or 'soft', who is to be told of confirmations
+# -> {epoch nonce, position, registry}
 CHANGE = _script("""
-local nonce, n = now(ARGV[1])
-n = n + 1
-for i = 3, #KEYS do
+local nonce, n, _, told = now(ARGV[1])
+local at = clock()
+n, told = n + 1, told + 1
+for i = 4, #KEYS do
   local s = parse(get(KEYS[i]))
-  if ARGV[2] == 'hard' then
-    redis.call('SET', KEYS[i], join({ARGV[1], ARGV[1], n, '0', s and s[5] or '-'}))
+  if ARGV[3] == 'hard' then
+    local trial = s and s[4] or at + tonumber(ARGV[2])
+    if trial <= at then trial = 0 end
+    redis.call('SET', KEYS[i], join({ARGV[1], ARGV[1], n, trial, s and marks(s[5], at) or '-'}))
   elseif s then
     redis.call('SET', KEYS[i], join({s[1], ARGV[1], n, s[4], s[5]}))
   end
 end
-moved(nonce, n)
-return {nonce, n}
+moved(nonce, n, told)
+announce(nonce, int(told), ARGV[1], ARGV[4], 's', names(4))
+return {nonce, n, registry(ARGV[1])}
 """)
 
-# KEYS[3]: the list of patterns. ARGV[2]: the glob in hex; ARGV[3]: how many are kept
-# -> {epoch nonce, position}. Lines: epoch nonce, floor, then 'n hex' oldest first.
+# KEYS[4..]: stamps. ARGV: -, D, writer, who is to be told -> {epoch nonce, position, registry}
+ENTER = _script("""
+local nonce, n, _, told = now(ARGV[1])
+local at = clock()
+local mark = ARGV[3] .. '@' .. int(at + tonumber(ARGV[2]))
+n, told = n + 1, told + 1
+for i = 4, #KEYS do
+  local s = parse(get(KEYS[i]))
+  local trial = s and s[4] or at + tonumber(ARGV[2])
+  if trial <= at then trial = 0 end
+  local others = s and marks(s[5], at) or '-'
+  local inside = others == '-' and mark or others .. ',' .. mark
+  redis.call('SET', KEYS[i], join({ARGV[1], ARGV[1], n, trial, inside}))
+end
+moved(nonce, n, told)
+announce(nonce, int(told), ARGV[1], ARGV[4], 's', names(4))
+return {nonce, n, registry(ARGV[1])}
+""")
+
+# KEYS[4..]: stamps. ARGV: -, D, writer -> 1 if every mark lives; they are prolonged.
+INSIDE = _script("""
+local at = clock()
+local found = {}
+for i = 4, #KEYS do
+  local s = parse(get(KEYS[i]))
+  if not s then return 0 end
+  local is_there, kept = false, {}
+  for mark in string.gmatch(marks(s[5], at), '[^,]+') do
+    if string.match(mark, '^(.*)@%d+$') == ARGV[3] then
+      is_there = true
+      mark = ARGV[3] .. '@' .. int(at + tonumber(ARGV[2]))
+    end
+    kept[#kept + 1] = mark
+  end
+  if not is_there then return 0 end
+  s[5] = table.concat(kept, ',')
+  found[i] = join(s)
+end
+for i = 4, #KEYS do redis.call('SET', KEYS[i], found[i]) end
+return 1
+""")
+
+# KEYS[4..]: stamps. ARGV: -, D, writer, who is to be told -> {epoch nonce, position,
+# registry, 1 if a mark was gone}. Then readers may have stored, and near tiers hold, what
+# they read before the commit, and who else was inside is unknown.
+LEAVE = _script("""
+local nonce, n, _, told = now(ARGV[1])
+local at = clock()
+local lost = 0
+n = n + 1
+for i = 4, #KEYS do
+  local s = parse(get(KEYS[i]))
+  local is_there, kept = false, {}
+  if s then
+    for mark in string.gmatch(marks(s[5], at), '[^,]+') do
+      if string.match(mark, '^(.*)@%d+$') == ARGV[3] then
+        is_there = true
+      elseif mark ~= '-' then
+        kept[#kept + 1] = mark
+      end
+    end
+  end
+  local trial = is_there and s[4] or at + tonumber(ARGV[2])
+  if trial <= at then trial = 0 end
+  if not is_there then lost = 1 end
+  local others = #kept > 0 and table.concat(kept, ',') or '-'
+  redis.call('SET', KEYS[i], join({ARGV[1], ARGV[1], n, trial, others}))
+end
+local all = {}
+if lost == 1 then
+  told = told + 1
+  all = registry(ARGV[1])
+end
+moved(nonce, n, told)
+if lost == 1 then announce(nonce, int(told), ARGV[1], ARGV[4], 's', names(4)) end
+return {nonce, n, all, lost}
+""")
+
+# KEYS[4]: the list of patterns. ARGV[2]: the glob in hex; ARGV[3]: how many are kept;
+# ARGV[4]: who is to be told -> {epoch nonce, position, registry}. Lines: epoch nonce, floor,
+# then 'n hex' oldest first.
 ADD_PATTERN = _script("""
-local nonce, n, epoch = now(ARGV[1])
+local nonce, n, epoch, told = now(ARGV[1])
 local lines = {}
 local floor = tonumber(string.match(epoch, '^%S+ (%d+)'))
-local old = get(KEYS[3])
+local old = get(KEYS[4])
 if old then
   local owner, kept_floor, rest = string.match(old, '^(%S+)\\n(%d+)\\n(.*)$')
   if owner == nonce then
@@ -157,22 +321,76 @@ if old then
     if newest == floor then lines, floor = kept, tonumber(kept_floor) end
   end
 end
-n = n + 1
-lines[#lines + 1] = string.format('%d', n) .. ' ' .. ARGV[2]
+n, told = n + 1, told + 1
+lines[#lines + 1] = int(n) .. ' ' .. ARGV[2]
 while #lines > tonumber(ARGV[3]) do
   floor = tonumber(string.match(table.remove(lines, 1), '^(%d+)'))
 end
-local text = nonce .. '\\n' .. string.format('%d', floor) .. '\\n' .. table.concat(lines, '\\n')
-redis.call('SET', KEYS[3], text)
-redis.call('SET', KEYS[1], nonce .. ' ' .. string.format('%d', n) .. string.match(epoch, '( %S+)$'))
-moved(nonce, n)
-return {nonce, n}
+local text = nonce .. '\\n' .. int(floor) .. '\\n' .. table.concat(lines, '\\n')
+redis.call('SET', KEYS[4], text)
+redis.call('SET', KEYS[1], nonce .. ' ' .. int(n) .. string.match(epoch, '( %S+)$'))
+moved(nonce, n, told)
+announce(nonce, int(told), ARGV[1], ARGV[4], 'p')
+return {nonce, n, registry(ARGV[1])}
 """)
 
-# -> {epoch nonce, 0}
+# ARGV[2]: who is to be told -> {epoch nonce, 0, registry}
 NEW_EPOCH = _script("""
 begin(ARGV[1])
-return {ARGV[1], 0}
+moved(ARGV[1], 0, 1)
+announce(ARGV[1], '1', ARGV[1], ARGV[2], 'e')
+return {ARGV[1], 0, registry(ARGV[1])}
+""")
+
+# KEYS[4..]: leases. ARGV: -, who asks, milliseconds -> for each -1 if he leads, else the
+# milliseconds that are left to its leader. Value: 'leader waiter waiter …'.
+ELECT = _script("""
+local found = {}
+for i = 4, #KEYS do
+  local raw = get(KEYS[i])
+  local left = raw and redis.call('PTTL', KEYS[i]) or 0
+  if raw and left > 0 then
+    if ARGV[2] ~= '' and not string.find(raw, ' ' .. ARGV[2], 1, true) then
+      redis.call('SET', KEYS[i], raw .. ' ' .. ARGV[2], 'KEEPTTL')
+    end
+    found[i - 3] = left
+  else
+    redis.call('SET', KEYS[i], ARGV[1], 'PX', ARGV[3])
+    found[i - 3] = -1
+  end
+end
+return found
+""")
+
+# KEYS[4..]: leases. ARGV: -, milliseconds, the leader's word for each
+PROLONG = _script("""
+for i = 4, #KEYS do
+  local raw = get(KEYS[i])
+  if raw and string.match(raw, '^(%S+)') == ARGV[i - 1] then
+    redis.call('PEXPIRE', KEYS[i], ARGV[2])
+  end
+end
+return 1
+""")
+
+# KEYS[4..]: leases. ARGV: -, for each the leader's word and '1' if its value was stored
+RELEASE = _script("""
+for i = 4, #KEYS do
+  local raw = get(KEYS[i])
+  local at = (i - 4) * 2 + 2
+  if raw and string.match(raw, '^(%S+)') == ARGV[at] then
+    redis.call('DEL', KEYS[i])
+    local name = string.sub(KEYS[i], string.len(prefix()) + 1)
+    local is_first = true
+    for waiter in string.gmatch(raw, '%S+') do
+      if not is_first then
+        redis.pcall('SPUBLISH', prefix() .. 'to:' .. waiter, 'l ' .. name .. ' ' .. ARGV[at + 1])
+      end
+      is_first = false
+    end
+  end
+end
+return 1
 """)
 
 # KEYS[1] here: an entry. ARGV: -, its bytes as read, its new bytes, milliseconds to live.

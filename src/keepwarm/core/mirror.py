@@ -1,0 +1,200 @@
+"""The mirror: stamps of which this process would be told if they changed.
+
+How to think of it: a near copy may be served without asking while its stamps are known
+to be the present ones. They are known because each change is announced on the very
+connection on which they were read, and because nobody's invalidation is acknowledged
+before we confirmed the announcement or our lease is over. So a mirrored stamp is as good
+as one just read, as long as three things hold *at the time of use*:
+
+- the lease lives. It counts from the moment its renewal was *sent*, on our own clock:
+
+      1. renewal sent at 0, reply at 90 ms: the lease ends at 250, not at 340
+      2. a writer's script runs at 5 ms, after the store saw the renewal
+      3. he waits for us until 5 + 250 at least: over when our lease is
+
+- no announcement was missed. They are numbered; a renewal's reply carries the number of
+  the last one, which the same connection must have delivered before. If it did not, all
+  is forgotten, before the lease is prolonged.
+- it was read on this connection, after the lease was granted.
+
+A stamp is learnt from a reply only if nothing about it was announced since the request
+was sent (the *ticket*). Dirty and provisional stamps are never learnt. There is no flag
+on entries that says "valid", so there is none to race with.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from keepwarm.core.entry import Seen
+from keepwarm.core.stamps import Epoch, Stamp
+from keepwarm.core.steps import Renew, Renewed
+
+MOST_STAMPS = 131_072  # as many as there are slots: about 30 MB at worst
+_REMEMBERED = 64  # announcements within one round trip; beyond it a reply teaches nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One announced change: number `number` of its epoch, to be confirmed to `reply_to`."""
+
+    epoch: str
+    number: int
+    id: str
+    reply_to: str
+    stamps: tuple[str, ...] = ()
+    patterns: bool = False
+    everything: bool = False
+
+
+class Mirror:
+    """Belongs to one connection. Changed only by the thread that reads it; read by any."""
+
+    def __init__(self, lease_s: float, most: int = MOST_STAMPS) -> None:
+        self._lease_s = lease_s
+        self._most = most
+        self._epoch: Epoch | None = None
+        self._position = 0
+        self._stamps: dict[str, Stamp] = {}
+        self._lease_until = float("-inf")
+        self._sent_at: float | None = None
+        self._number: int | None = None
+        self._owner = ""
+        self._generation = 0
+        self._floor = 0
+        self._recent: deque[tuple[int, frozenset[str] | None]] = deque(maxlen=_REMEMBERED)
+        self.incarnation = ""
+        self.gaps = 0
+        """How often an announcement had not arrived: each emptied the mirror."""
+
+    def __len__(self) -> int:
+        return len(self._stamps)
+
+    # Reading it.
+
+    def seen(self, stamps: Iterable[str], now: float) -> Seen | None:
+        """What a read of `stamps` would see now; None unless all are mirrored, under a lease."""
+        # The lease first, and what it covers only then: another thread may renew it meanwhile,
+        # but not without having replaced what had been read under the one before.
+        if now >= self._lease_until:
+            return None
+        epoch, mirrored = self._epoch, self._stamps
+        if epoch is None:
+            return None
+        found: dict[str, Stamp | None] = {}
+        for name in stamps:
+            stamp = mirrored.get(name)
+            if stamp is None:
+                return None
+            found[name] = stamp
+        return Seen(epoch, self._position, found)
+
+    def is_live(self, now: float) -> bool:
+        return now < self._lease_until
+
+    # Learning.
+
+    def ticket(self) -> int:
+        """To be taken before a request is sent, and handed to `learn` with its reply."""
+        return self._generation
+
+    def learn(self, ticket: int, seen: Seen) -> None:
+        """Remember the stamps of a reply, as far as nothing was announced about them since."""
+        epoch = seen.epoch
+        if self._lease_until == float("-inf") or epoch is None or ticket < self._floor:
+            return
+        told: set[str] = set()
+        for generation, names in self._recent:
+            if generation <= ticket:
+                continue
+            if names is None:
+                return
+            told |= names
+        if epoch.nonce != self._owner:
+            return  # its announcements are numbered anew: the next renewal tells
+        self._epoch, self._position = epoch, max(self._position, seen.position or 0)
+        for name, stamp in seen.stamps.items():
+            if stamp is None or not stamp.is_settled or name in told:
+                self._stamps.pop(name, None)
+            else:
+                self._stamps[name] = stamp
+        while len(self._stamps) > self._most:
+            self._stamps.pop(next(iter(self._stamps)))
+
+    # Hearing.
+
+    def told(self, told: Told) -> None:
+        """Drop from the mirror, raise the generation; to be confirmed only after this."""
+        self._generation += 1
+        if told.everything or told.epoch != self._owner:
+            self._forget_stamps()
+        elif told.patterns:
+            self._epoch = None  # it says which patterns there are
+            self._recent.append((self._generation, None))
+        else:
+            for name in told.stamps:
+                self._stamps.pop(name, None)
+            self._recent.append((self._generation, frozenset(told.stamps)))
+        if len(self._recent) == _REMEMBERED:
+            self._floor = max(self._floor, self._recent[0][0])
+        if told.epoch == self._owner and self._number is not None:
+            is_next = told.number == self._number + 1
+            self._number = max(self._number, told.number)
+            if not is_next:
+                self._missed()
+
+    def forget(self) -> None:
+        """The connection is another one, or nobody knows what it lost: begin anew."""
+        self._lease_until = float("-inf")
+        self._sent_at = None
+        self._number = None
+        self._owner = ""
+        self.incarnation = ""
+        self._forget_stamps()
+
+    # The lease.
+
+    def renewing(self, holder: str, incarnation: str, now: float) -> Renew:
+        """What to ask; `incarnation` is a fresh name for the case that a new one begins."""
+        if now >= self._lease_until:
+            # Lapsed: who gave up on us may have been told that we are gone.
+            self._lapse()
+        self._sent_at = now
+        return Renew(holder, self.incarnation, incarnation)
+
+    def renewed(self, step: Renew, reply: Renewed, now: float) -> None:
+        """Prolong the lease from when its renewal was sent, unless something was missed."""
+        sent_at = self._sent_at
+        if sent_at is None:
+            return  # forgotten meanwhile
+        is_same = reply.continued and self.incarnation == step.incarnation
+        if not is_same or reply.epoch.nonce != self._owner or now >= self._lease_until:
+            self._lapse()
+            self._owner, self._number = reply.epoch.nonce, reply.told
+            self.incarnation = step.incarnation if reply.continued else step.next_incarnation
+        elif self._number != reply.told:
+            self._missed()
+            self._number = reply.told
+        self._lease_until = sent_at + self._lease_s
+
+    def _missed(self) -> None:
+        self.gaps += 1
+        self._forget_stamps()
+
+    def _lapse(self) -> None:
+        self._lease_until = float("-inf")
+        self._forget_stamps()
+
+    def _forget_stamps(self) -> None:
+        self._generation += 1
+        self._floor = self._generation
+        self._recent.clear()
+        self._epoch, self._stamps, self._position = None, {}, 0
+
+
+def told_apart(seen: Seen, now_ms: int) -> Seen:
+    """`seen` without the stamps that the store would replace now: they prove nothing."""
+    if not any(s is not None and s.is_due(now_ms) for s in seen.stamps.values()):
+        return seen
+    stamps = {n: None if s is None or s.is_due(now_ms) else s for n, s in seen.stamps.items()}
+    return replace(seen, stamps=stamps)

@@ -1,0 +1,251 @@
+"""One connection: commands go out in order, replies come back in order, pushes in between.
+
+How to think of it: `exchange` puts commands into the stream and an entry at the end of a
+queue; whatever comes in is a push (announcements, confirmations) or belongs to the entry
+at the head. A caller who is cancelled or out of time leaves his entry where it is: its
+replies are counted and thrown away, so no reply ever reaches the wrong request (G7) and
+nothing has to be reconnected.
+
+Replies and pushes are handled at once, inside `data_received`, in the order in which the
+server sent them: the mirror depends on it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import hiredis
+
+from keepwarm.ports import StoreAway
+from keepwarm.stores.redis.failures import Refused
+
+Reader: TypeAlias = Callable[[list[Any]], Any]
+_NOTHING = object()
+_GRACE_S = 0.05  # a timer that fires this late says that our own loop stood still
+
+
+class _Entry:
+    """A request that is under way: how many replies it awaits, and who waits for them."""
+
+    __slots__ = (
+        "alarm",
+        "asked_at",
+        "awaited",
+        "ends_with",
+        "future",
+        "read",
+        "replies",
+        "sent_at",
+    )
+
+    def __init__(
+        self,
+        awaited: int,
+        read: Reader | None,
+        future: "asyncio.Future[Any] | None",
+        asked_at: float,
+    ) -> None:
+        self.awaited = awaited
+        self.read = read
+        self.future = future
+        self.asked_at = asked_at
+        self.sent_at = asked_at
+        self.replies: list[Any] = []
+        self.alarm: asyncio.TimerHandle | None = None
+        self.ends_with: Any = None
+
+
+class Wire(asyncio.Protocol):
+    """A RESP3 connection on the running loop. `pushed` gets each push, `lost` the end of it."""
+
+    def __init__(
+        self, pushed: Callable[[list[Any]], None], lost: Callable[["Wire", str], None]
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._parser = hiredis.Reader(
+            replyError=Refused, protocolError=ValueError, notEnoughData=_NOTHING
+        )
+        self._pushed = pushed
+        self._lost = lost
+        self._entries: deque[_Entry] = deque()
+        self._out: list[bytes] = []
+        self._unsent: list[_Entry] = []
+        self._transport: asyncio.Transport | None = None
+        self._why = ""
+        self._heard_at = self._loop.time()
+
+    @property
+    def is_open(self) -> bool:
+        return not self._why
+
+    @property
+    def in_flight(self) -> int:
+        """Requests whose replies have not all come."""
+        return len(self._entries)
+
+    # Asking.
+
+    async def exchange(
+        self, commands: Sequence[Sequence[Any]], deadline: float, read: Reader | None = None
+    ) -> Any:
+        """What `read` makes of the replies (the list of them without it); errors are items.
+
+        `deadline` is an instant of the loop's clock. `read` runs as soon as the last reply
+        is there, unless nobody waits any more. Raises StoreAway.
+        """
+        future: asyncio.Future[Any] = self._loop.create_future()
+        entry = self._send(commands, read, future)
+        entry.alarm = self._loop.call_at(deadline, self._expire, entry, deadline)
+        try:
+            return await future
+        finally:
+            entry.alarm.cancel()
+
+    async def until(
+        self, packed: bytes, last: Sequence[Any], answer: Any, deadline: float
+    ) -> list[Any]:
+        """All replies to what is `packed`, however many, up to the `answer` to `last`."""
+        future: asyncio.Future[list[Any]] = self._loop.create_future()
+        entry = self._send((last,), None, future)
+        self._out.insert(-1, packed)
+        entry.ends_with = answer
+        entry.alarm = self._loop.call_at(deadline, self._expire, entry, deadline)
+        try:
+            return await future
+        finally:
+            entry.alarm.cancel()
+
+    def tell(self, command: Sequence[Any], read: Reader | None = None) -> None:
+        """Send a command and wait for nothing; `read` gets its reply."""
+        if self.is_open:
+            self._send((command,), read, None)
+
+    def _send(
+        self,
+        commands: Sequence[Sequence[Any]],
+        read: Reader | None,
+        future: "asyncio.Future[Any] | None",
+    ) -> _Entry:
+        if self._why:
+            raise StoreAway(self._why)
+        packed = [hiredis.pack_command(tuple(command)) for command in commands]
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out += packed
+        entry = _Entry(len(packed), read, future, self._loop.time())
+        self._entries.append(entry)
+        self._unsent.append(entry)
+        return entry
+
+    def _flush(self) -> None:
+        now = self._loop.time()
+        for entry in self._unsent:
+            entry.sent_at = now
+        self._unsent.clear()
+        out, self._out = self._out, []
+        if self._transport is not None and out:
+            self._transport.write(b"".join(out))
+
+    def _expire(self, entry: _Entry, deadline: float) -> None:
+        """Time is up for one request; if nothing came at all since it left, for all."""
+        future = entry.future
+        if future is None or future.done():
+            return
+        now = self._loop.time()
+        late_s = now - deadline
+        queued_s = entry.sent_at - entry.asked_at
+        if late_s > _GRACE_S or queued_s > _GRACE_S:
+            # Our own loop stood still, or had a crowd to send: replies may be waiting to be
+            # read. What counts is the time since the request left.
+            entry.asked_at = entry.sent_at
+            again = max(now + _GRACE_S, deadline + queued_s)
+            entry.alarm = self._loop.call_at(again, self._expire, entry, again)
+            return
+        future.set_exception(StoreAway("timeout"))
+        if self._heard_at <= entry.sent_at:
+            self.close("timeout")  # nobody is there any more
+
+    # Being answered.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._heard_at = self._loop.time()
+        self._parser.feed(data)
+        try:
+            while (reply := self._parser.gets()) is not _NOTHING:
+                if isinstance(reply, hiredis.PushNotification):
+                    self._pushed(reply)
+                else:
+                    self._replied(reply)
+        except ValueError:
+            self.close("protocol")
+
+    def _replied(self, reply: Any) -> None:
+        if not self._entries:
+            self.close("protocol")
+            return
+        entry = self._entries[0]
+        if entry.ends_with is not None and reply != entry.ends_with:
+            entry.replies.append(reply)
+            return
+        if entry.ends_with is None:
+            entry.replies.append(reply)
+        if entry.ends_with is None and len(entry.replies) < entry.awaited:
+            return
+        self._entries.popleft()
+        future = entry.future
+        if future is None:
+            if entry.read is not None:
+                entry.read(entry.replies)
+            return
+        if future.done():
+            return
+        try:
+            result = entry.replies if entry.read is None else entry.read(entry.replies)
+        except Exception as error:  # noqa: BLE001 - it is the caller's, not the connection's
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    def eof_received(self) -> None:
+        self.close("unreachable")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.close("unreachable")
+
+    # Ending.
+
+    def close(self, why: str = "unreachable") -> None:
+        """End at once; whoever waits is told `why`."""
+        if self._why:
+            return
+        self._why = why
+        if self._transport is not None:
+            self._transport.abort()
+        for entry in self._entries:
+            if entry.future is not None and not entry.future.done():
+                entry.future.set_exception(StoreAway(why))
+        self._entries.clear()
+        self._unsent.clear()
+        self._out.clear()
+        self._lost(self, why)
+
+    def abandon(self) -> None:
+        """Close the socket of a loop that is gone and can no longer do it."""
+        transport: Any = self._transport
+        self._why = self._why or "unreachable"
+        if transport is None:
+            return
+        sock = transport.get_extra_info("socket")
+        # asyncio's transport has no loop left to say goodbye on, so its socket is closed
+        # under it; another loop's transports end by themselves.
+        if getattr(transport, "_sock", None) is not None:
+            transport._sock.close()
+            transport._sock = None
+            transport._closing = True
+        elif sock is not None and hasattr(sock, "close"):
+            sock.close()
