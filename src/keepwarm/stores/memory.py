@@ -50,6 +50,7 @@ from keepwarm.stores.near import weight
 R = TypeVar("R")
 
 PATTERNS_KEPT = 200  # about 10 KB; older entries than the oldest kept are misses
+_DAY_S = 86_400.0
 _DEFAULT_BYTES = 64 * 1024 * 1024
 
 
@@ -175,7 +176,8 @@ class MemoryStore:
 
     @property
     def _mark_until(self) -> int:
-        return self._now_ms + int(self._times.writer_s * 1000)
+        # A store that cannot outlive its writers has nobody to give up on.
+        return self._now_ms + int((self._times.writer_s if self._is_lossy else _DAY_S) * 1000)
 
     @property
     def _trial_until(self) -> int:

@@ -76,6 +76,7 @@ class Link:
         self._hurry = asyncio.Event()
         self._is_closed = False
         self._ahead_ms = 0
+        self._stayed_at = 0.0
         self._confirmed: dict[str, set[tuple[str, str]]] = {}
         self._settling: dict[str, tuple[set[tuple[str, str]], asyncio.Future[None]]] = {}
         self._handed: dict[str, asyncio.Future[Handed]] = {}
@@ -292,6 +293,10 @@ class Link:
         prolonging = self._operations.prolong()
         if prolonging is not None:
             self._tell(prolonging)
+        if boot_s() - self._stayed_at > self._times.writer_s / 8:
+            self._stayed_at = boot_s()
+            for staying in self._operations.stay():
+                self._tell(staying)
 
     def _complete(self, renewed: Renewed) -> None:
         """A registry that is a lease old names everybody: who was there before is gone."""
@@ -318,7 +323,7 @@ class Link:
 
         wire.tell(("EVALSHA", call.script.sha, *arguments), again)
 
-    def _tell(self, operation: Operation[None]) -> None:
+    def _tell(self, operation: Operation[Any]) -> None:
         call = operation.metadata[0]
         assert isinstance(call, Call)
         self.tell(call)

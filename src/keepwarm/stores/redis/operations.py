@@ -81,7 +81,8 @@ class Operations:
     """The operations of one namespace, asked by one link.
 
     `me` names the link: what it is told of confirmations and finished fills comes on the
-    channel of that name. `leading` holds the word by which it leads each lease.
+    channel of that name. `leading` holds the word by which it leads each lease, `writing`
+    the stamps that each of its writers has marked.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Operations:
         self._trial_ms = int(times.writer_s * 1000)
         self._leader_ms = int(times.leader_s * 1000)
         self.leading: dict[str, str] = {}
+        self.writing: dict[str, tuple[str, ...]] = {}
         self.now_ms: Callable[[], int] = lambda: 0
         """The server's clock, as far as the link knows it; 0: not at all."""
         self.channels = (self._prefix + "told", self._prefix + "to:" + self._me)
@@ -146,6 +148,10 @@ class Operations:
         args += tuple(self.leading[lease] for lease in leases)
         call = self._call(scripts.PROLONG, self._names(leases), args)
         return Operation((call,), (), lambda replies: None)
+
+    def stay(self) -> tuple[Operation[bool], ...]:
+        """Prolong the marks of every writer that is inside."""
+        return tuple(self._inside(Inside(*each)) for each in self.writing.items())
 
     def confirmation(self, told: Told, holder: str, incarnation: str) -> Command:
         """What says to the author of a change that `holder` has obeyed it."""
@@ -261,7 +267,14 @@ class Operations:
     def _enter(self, step: Enter) -> Operation[Changed]:
         args = (self._trial_ms, step.writer, self._me)
         call = self._call(scripts.ENTER, self._names(step.stamps), args)
-        return Operation((call,), (), _changed(call), is_change=True)
+        read = _changed(call)
+
+        def entered(replies: list[Any]) -> Changed:
+            changed = read(replies)
+            self.writing[step.writer] = step.stamps
+            return changed
+
+        return Operation((call,), (), entered, is_change=True)
 
     def _inside(self, step: Inside) -> Operation[bool]:
         args = (self._trial_ms, step.writer)
@@ -269,6 +282,7 @@ class Operations:
         return Operation((call,), (), lambda replies: replies[0] == 1)
 
     def _leave(self, step: Leave) -> Operation[Changed]:
+        self.writing.pop(step.writer, None)
         args = (self._trial_ms, step.writer, self._me)
         call = self._call(scripts.LEAVE, self._names(step.stamps), args)
         return Operation((call,), (), _changed(call), is_change=True)
