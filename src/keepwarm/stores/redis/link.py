@@ -195,7 +195,7 @@ class Link:
         self.hears = not self._is_quiet
         # A subscription answers with a push, or with an error where it is not permitted: how
         # many replies come is known only from the one that is always there.
-        packed = b"".join(map(hiredis.pack_command, listening))
+        packed = b"".join(hiredis.pack_command(command) for command in listening)
         loop = asyncio.get_running_loop()
         greeting = loop.create_task(wire.exchange(commands, deadline))
         hearing = loop.create_task(wire.until(packed, ("ECHO", _DONE), _DONE, deadline))
