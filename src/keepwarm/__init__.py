@@ -18,6 +18,7 @@ from keepwarm.errors import (
     NotAcknowledged,
     Overloaded,
     PolicyError,
+    UnfencedSet,
 )
 from keepwarm.observe.counters import Stats
 from keepwarm.observe.health import Health
@@ -46,6 +47,7 @@ __all__ = [
     "Reason",
     "Stats",
     "Tier",
+    "UnfencedSet",
     "admin",
     "collect",
     "escape",

@@ -5,6 +5,7 @@
     │  ├─ PolicyError              a policy, duration or size that cannot be
     │  └─ KeyTemplateError         a key or tag template that does not fit its function
     ├─ KeyArgumentError            a call whose argument cannot become part of a key
+    ├─ UnfencedSet                 a bare `set` or `put` on a cache with strict_set=True
     ├─ Overloaded                  no fill slot within the policy's hard timeout (HTTP: 503)
     ├─ FillTimeout                 the origin did not answer within the hard timeout (HTTP: 504)
     ├─ FillAbandoned               the fill was cancelled, as when the cache is closed (HTTP: 503)
@@ -33,6 +34,17 @@ class KeyTemplateError(ConfigurationError):
 
 class KeyArgumentError(KeepwarmError, TypeError):
     """An argument that has no stable, unambiguous form in a key."""
+
+
+class UnfencedSet(KeepwarmError, TypeError):
+    """A bare `set` or `put`: nobody knows how old its value is, and strict_set forbids that."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        super().__init__(
+            f"a bare set of {len(keys)} key(s) is refused (strict_set=True): read the value inside "
+            "`with cache.reading(key, *tags, policy=...) as r: r.set(...)`, or use get_or_set"
+        )
+        self.keys = keys
 
 
 class Overloaded(KeepwarmError):

@@ -15,6 +15,7 @@ from keepwarm.core.units import seconds, size
 from keepwarm.engine.answers import Parts, SystemClock
 from keepwarm.engine.cache import BaseCache
 from keepwarm.engine.guard import Guard
+from keepwarm.engine.tokens import Tokens
 from keepwarm.engine.wiring import Wiring
 from keepwarm.errors import ConfigurationError
 from keepwarm.observe.counters import Counters
@@ -71,6 +72,7 @@ class Cache(BaseCache):
         secrets: tuple[bytes | str, ...] = (),
         encryption_keys: tuple[bytes, ...] = (),
         max_value: str | int = "64MiB",
+        strict_set: bool = False,
         clock: Clock | None = None,
     ) -> None:
         check_namespace(namespace)
@@ -112,6 +114,8 @@ class Cache(BaseCache):
             connect,
             connect_blocking,
             closed,
+            tokens=Tokens(_bytes(secrets), ticking.wall),
+            strict_set=strict_set,
         )
         super().__init__(wiring, enabled=enabled)
         self.is_local = local is not None
@@ -226,8 +230,11 @@ def _bound_s(coherence: str | Bounded) -> float:
 
 
 def _sealing(secrets: tuple[bytes | str, ...], keys: tuple[bytes, ...], max_bytes: int) -> Sealing:
-    raw = tuple(s.encode() if isinstance(s, str) else s for s in secrets)
-    return Sealing(secrets=raw, encryption_keys=keys, max_bytes=max_bytes)
+    return Sealing(secrets=_bytes(secrets), encryption_keys=keys, max_bytes=max_bytes)
+
+
+def _bytes(secrets: tuple[bytes | str, ...]) -> tuple[bytes, ...]:
+    return tuple(s.encode() if isinstance(s, str) else s for s in secrets)
 
 
 def _local(local: MemoryStore | None) -> Callable[[], BlockingShared]:
@@ -237,9 +244,7 @@ def _local(local: MemoryStore | None) -> Callable[[], BlockingShared]:
 
 def _redis(
     url: str, namespace: str, sealing: Sealing, timeout: Duration | None, *, is_strict: bool
-) -> tuple[
-    Callable[[], AsyncShared], Callable[[], BlockingShared], Callable[[], BlockingShared]
-]:
+) -> tuple[Callable[[], AsyncShared], Callable[[], BlockingShared], Callable[[], BlockingShared]]:
     try:
         from keepwarm.stores.redis.aio import AsyncRedis
         from keepwarm.stores.redis.blocking import BlockingRedis

@@ -68,7 +68,11 @@ class Target:
         with self.store():
             pass
         cache = Cache(
-            self.url, namespace=self.namespace, near="1MiB", operation_timeout=f"{TIMEOUT_S}s"
+            self.url,
+            namespace=self.namespace,
+            near="1MiB",
+            coherence="validate",  # it goes at once: nobody should wait for its near tier
+            operation_timeout=f"{TIMEOUT_S}s",
         )
         with _unlogged(), cache.blocking() as blocking:
             try:

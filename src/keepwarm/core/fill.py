@@ -6,7 +6,8 @@ or a name that came up only during the fill is proven to have been quiet since t
 token's position, or the value is handed to its callers unstored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 
 from msgspec import structs
@@ -14,7 +15,7 @@ from msgspec import structs
 from keepwarm.core.entry import Life, Seen, Stored, Terms, names_of
 from keepwarm.core.judge import capture, judge
 from keepwarm.core.outcome import Reason
-from keepwarm.core.stamps import Carried, Token, merge, stamp_of_tag
+from keepwarm.core.stamps import Carried, Stamp, Token, merge, stamp_of_tag
 from keepwarm.core.steps import (
     AwaitLeader,
     Away,
@@ -137,59 +138,121 @@ def _produce(wanted: Wanted) -> Recipe[Results]:
     produced = yield from ask(CallOrigin(subjects))
     # From here on nobody joins: who did, began before the confirmation below is sent.
     was_joined = yield from ask(CloseFlight())
-    results: Results = {}
-    writes: list[tuple[Subject, Stored, float]] = []
-    for subject, token in wanted:
-        made = produced.get(subject.name)
-        if made is None:
-            continue
-        if isinstance(made, Raised):
-            results[subject.name] = made
-            continue
-        done = yield from _settle(subject, token, made, was_joined)
-        results[subject.name] = done
-        if done.stored is not None and token is not None:
-            writes.append((subject, done.stored, token.captured_at))
-    is_stored = False
-    if writes:
-        now = yield from ask(Now())
-        entries = tuple((subject.name, stored) for subject, stored, _ in writes)
-        is_stored = yield from ask(WriteShared(entries, now.wall))
-        for subject, stored, captured_at in writes:
-            yield from ask(WriteNear(subject.name, subject.logical, stored, captured_at))
-    names = {subject.name for subject, _, _ in writes} if is_stored else set()
-    ended = tuple((lease_of(s, t), s.name in names) for s, t in wanted if t is not None)
+    results = yield from store(wanted, produced, was_joined=was_joined)
+    ended = tuple((lease_of(s, t), _is_stored(results.get(s.name))) for s, t in wanted if t)
     if ended:
         yield from ask(Release(ended))
     return results
 
 
-def _settle(
-    subject: Subject, token: Token | None, made: Produced, was_joined: bool
-) -> Recipe[Filled]:
-    """Decide whether `made` may be stored, and under which terms."""
-    if token is None:
-        # Nobody can have joined after it started; see Fill.
-        return Filled(made, None, Reason.STORE_AWAY)
+def store(
+    wanted: Wanted, produced: Mapping[str, Produced | Raised], *, was_joined: bool
+) -> Recipe[Results]:
+    """Store those of the values made for `wanted` that their tokens allow."""
+    results: Results = {}
+    drafts: list[_Draft] = []
+    for subject, token in wanted:
+        made = produced.get(subject.name)
+        if isinstance(made, Raised):
+            results[subject.name] = made
+        elif made is not None and token is None:
+            # Nobody can have joined after it started; see Fill.
+            results[subject.name] = Filled(made, None, Reason.STORE_AWAY)
+        elif made is not None and token is not None:
+            drafts.append(_draft(subject, token, made, was_joined))
+    found = yield from _confirmed(drafts)
+    writes: list[tuple[Subject, Stored, float]] = []
+    for draft in drafts:
+        done = yield from _settle(draft, found.get(draft.subject.name))
+        results[draft.subject.name] = done
+        if done.stored is not None:
+            writes.append((draft.subject, done.stored, draft.token.captured_at))
+    if writes:
+        now = yield from ask(Now())
+        entries = tuple((subject.name, stored) for subject, stored, _ in writes)
+        yield from ask(WriteShared(entries, now.wall))
+        for subject, stored, captured_at in writes:
+            yield from ask(WriteNear(subject.name, subject.logical, stored, captured_at))
+    return results
+
+
+def _is_stored(result: Filled | Raised | None) -> bool:
+    return isinstance(result, Filled) and result.stored is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A value that may be stored if `late` were quiet since `position`, and the rest holds."""
+
+    subject: Subject
+    token: Token
+    made: Produced
+    together: tuple[Carried, ...] | None
+    late: tuple[str, ...]
+    unchanged: tuple[Carried, ...]
+    position: int
+
+    @property
+    def must_be_confirmed(self) -> bool:
+        return bool(self.late or self.unchanged)
+
+
+def _draft(subject: Subject, token: Token, made: Produced, was_joined: bool) -> _Draft:
     together = None if made.absorbed is None else merge(token.stamps, made.absorbed)
     known = {stamp[0] for stamp in together or token.stamps}
     late = tuple(dict.fromkeys(n for n in map(stamp_of_tag, made.tags) if n not in known))
     position = token.position
     if made.absorbed_position is not None:
         position = min(position, made.absorbed_position)
+    absorbed = made.absorbed or ()
+    unchanged = absorbed if late or was_joined else ()
+    return _Draft(subject, token, made, together, late, unchanged, position)
+
+
+def _confirmed(drafts: Sequence[_Draft]) -> Recipe[dict[str, Mapping[str, Stamp]]]:
+    """The late stamps of each draft that is confirmed, by name; in one trip if all are.
+
+    Together they are asked about by the strictest of their positions. If that fails, it
+    says nothing about a single one: then each is asked about by itself.
+    """
+    asked = [draft for draft in drafts if draft.must_be_confirmed]
+    if not asked:
+        return {}
+    epochs = {draft.token.epoch for draft in asked}
+    unchanged = merge(*(draft.unchanged for draft in asked))
+    if len(asked) > 1 and len(epochs) == 1 and unchanged is not None:
+        late = tuple(dict.fromkeys(name for draft in asked for name in draft.late))
+        position = min(draft.position for draft in asked)
+        reply = yield from ask(Confirm(epochs.pop(), position, late, unchanged))
+        if isinstance(reply, Away):
+            return {}
+        if reply is not None:
+            return {d.subject.name: {n: reply[n] for n in d.late} for d in asked}
+    found: dict[str, Mapping[str, Stamp]] = {}
+    for draft in asked:
+        reply = yield from ask(
+            Confirm(draft.token.epoch, draft.position, draft.late, draft.unchanged)
+        )
+        if isinstance(reply, Away):
+            return found
+        if reply is not None:
+            found[draft.subject.name] = reply
+        elif draft.late:
+            yield from ask(Capture(draft.late))  # so that the next fill finds them
+    return found
+
+
+def _settle(draft: _Draft, confirmed: Mapping[str, Stamp] | None) -> Recipe[Filled]:
+    """Decide whether the value may be stored, and under which terms."""
+    subject, token, made = draft.subject, draft.token, draft.made
+    if draft.must_be_confirmed and confirmed is None:
+        return Filled(made, None, Reason.RACED, is_joinable=False)
     is_joinable = made.absorbed is not None
-    found: tuple[Carried, ...] = ()
-    if late or (was_joined and made.absorbed):
-        reply = yield from ask(Confirm(token.epoch, position, late, made.absorbed or ()))
-        if reply is None or isinstance(reply, Away):
-            if late and reply is None:
-                yield from ask(Capture(late))  # so that the next fill finds them
-            return Filled(made, None, Reason.RACED, is_joinable=False)
-        found = tuple((n, s.nonce, s.soft) for n, s in reply.items())
-    refused = _refused(token, made, together)
+    found = tuple((n, s.nonce, s.soft) for n, s in (confirmed or {}).items())
+    refused = _refused(token, made, draft.together)
     if refused is not None:
         return Filled(made, None, refused, is_joinable=is_joinable)
-    assert together is not None
+    assert draft.together is not None
     assert made.payload is not None
     now = yield from ask(Now())
     dice = yield from ask(Dice())
@@ -202,8 +265,8 @@ def _settle(
         kept_until=lives.kept_until,
         cost_s=made.cost_s,
         epoch=token.epoch,
-        position=position,
-        stamps=together + found,
+        position=draft.position,
+        stamps=draft.together + found,
         tags=tuple(dict.fromkeys((*subject.tags, *made.tags))),
         filler=subject.filler,
         own_position=token.position,

@@ -209,9 +209,7 @@ class Answers:
         A cancelled invalidation has nobody left who could try again, but what it was for
         has happened: it is owed, and repeated (G2).
         """
-        if isinstance(step, Enter | Leave) or (
-            isinstance(step, ChangeStamps) and not step.is_soft
-        ):
+        if isinstance(step, Enter | Leave) or (isinstance(step, ChangeStamps) and not step.is_soft):
             self._parts.guard.owe(Debt(stamps=frozenset(step.stamps)))
         elif isinstance(step, AddPattern):
             self._parts.guard.owe(Debt(globs=(step.glob,)))

@@ -13,11 +13,12 @@ from keepwarm.core.outcome import Outcome
 from keepwarm.core.policy import Policy
 from keepwarm.core.steps import Describe, Facts, Ping, ask
 from keepwarm.engine.call import Call, Plan
-from keepwarm.engine.context import build_on_nothing, report
+from keepwarm.engine.context import asking_first, build_on_nothing, report
 from keepwarm.engine.declaring import Decorators
 from keepwarm.engine.driver import AsyncDriver
 from keepwarm.engine.hints import Hints
 from keepwarm.engine.plans import Ack, Plans
+from keepwarm.engine.reading import AsyncReading
 from keepwarm.engine.threads import BlockingCache
 from keepwarm.engine.wiring import Wiring, begin, finish
 from keepwarm.errors import ConfigurationError
@@ -37,7 +38,15 @@ class BaseCache(Decorators):
         Invalidations are still carried out, so that nothing stale waits for its return."""
         self._wiring = wiring
         hints = Hints()
-        self.plans = Plans(wiring.namespace, wiring.policies, wiring.bound_s, hints)
+        self.tokens = wiring.tokens
+        self.plans = Plans(
+            wiring.namespace,
+            wiring.policies,
+            wiring.bound_s,
+            hints,
+            tokens=wiring.tokens,
+            strict_set=wiring.strict_set,
+        )
         self._hints = hints
         self._driver: AsyncDriver | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -192,6 +201,23 @@ class BaseCache(Decorators):
             value = factory()
             return await value if inspect.isawaitable(value) else value
         return await self.do(self.plans.get_or_set(key, factory, policy, tags, type))
+
+    def reading(self, key: str, *tags: str, policy: str | Policy, type: Any = None) -> AsyncReading:
+        """A fenced set by hand: `async with cache.reading(k, t, policy="p") as r: r.set(...)`.
+
+        What is set is stored only if none of the names it depends on was invalidated since
+        the block began; `r.is_stored` and `r.reason` say so afterwards.
+        """
+        return AsyncReading(self, self.plans.reading(key, tags, policy, type))
+
+    def after(self, token: str | None) -> AbstractContextManager[None]:
+        """Inside, nothing is older than the acknowledgement that `token` (`ack.token`) is of.
+
+        For `Bounded`: a user who has just written reads his own write on any process. It
+        forbids near copies that would be served unasked, and never waits. None, or a token
+        of more than a minute ago, changes nothing; one that cannot be read is obeyed.
+        """
+        return asking_first(self.tokens.is_recent(token))
 
     async def touch(self, key: str, policy: str | Policy, *, type: Any = None) -> bool:
         """Start the entry's lifetime anew; False if there is none."""

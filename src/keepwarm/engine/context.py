@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 
 from keepwarm.core.entry import ANY_KEY
@@ -129,6 +129,24 @@ def collect() -> Iterator[list[Outcome]]:
             around.outcomes.extend(collected.outcomes)
 
 
+_after: ContextVar[bool] = ContextVar("keepwarm_after", default=False)
+
+
+@contextmanager
+def asking_first(is_needed: bool) -> Iterator[None]:
+    """Inside, near copies are served only if they are proven at that moment."""
+    token = _after.set(is_needed or _after.get())
+    try:
+        yield
+    finally:
+        _after.reset(token)
+
+
+def must_ask() -> bool:
+    """Whether a near copy's bound must not be relied upon here."""
+    return _after.get()
+
+
 def build_on_nothing() -> None:
     """A cached call failed: what it depended on is unknown, so the enclosing fill is not stored.
 
@@ -148,6 +166,17 @@ def report(outcome: Outcome) -> None:
     collected = _collector.get()
     if collected is not None and not collected.is_closed:
         collected.outcomes.append(outcome)
+
+
+def enter_block(fill: RunningFill) -> Token["RunningFill | None"]:
+    """Run what follows in this context as part of `fill`, until `leave_block`."""
+    return _running.set(fill)
+
+
+def leave_block(fill: RunningFill, token: Token["RunningFill | None"]) -> None:
+    """What follows belongs to whatever fill was running before."""
+    fill.is_closed = True
+    _running.reset(token)
 
 
 @contextmanager

@@ -14,17 +14,21 @@ from keepwarm.core import fetch as fetching
 from keepwarm.core import fetch_many as fetching_many
 from keepwarm.core import invalidate as invalidating
 from keepwarm.core import keep as keeping
+from keepwarm.core import reading as reading_by_hand
 from keepwarm.core.fetch import Absent, Answer
 from keepwarm.core.globs import Glob
 from keepwarm.core.invalidate import Unconfirmed, Verdict
 from keepwarm.core.keys import check_key, check_tag, physical
 from keepwarm.core.outcome import Outcome, Reason
 from keepwarm.core.policy import Policy
-from keepwarm.core.stamps import stamp_of_tag, stamps_of
-from keepwarm.core.steps import Raised, Recipe, Scan, Subject, ask
+from keepwarm.core.stamps import Token, stamp_of_tag, stamps_of
+from keepwarm.core.steps import Filled, Raised, Recipe, Scan, Subject, ask
 from keepwarm.engine.call import INLINE, Call, Origin, Plan
+from keepwarm.engine.context import RunningFill, must_ask
 from keepwarm.engine.hints import Hints
-from keepwarm.errors import ConfigurationError, NotAcknowledged
+from keepwarm.engine.reading import Block
+from keepwarm.engine.tokens import Tokens
+from keepwarm.errors import ConfigurationError, NotAcknowledged, UnfencedSet
 from keepwarm.ports import Codec
 from keepwarm.stores.codecs import Plain, Unencodable, codec_for
 
@@ -39,8 +43,10 @@ class Ack:
 
     `what` are the tags, keys or the pattern; `level` is "hard", or "soft" for
     `then="stale"`, which promises only that a refresh is on its way. `epoch` and
-    `position` place it in the namespace's history. `matched` lists, for a dry run, the
-    keys it would have hit (at most 1,000).
+    `position` place it in the namespace's history, and `token` says the same to
+    `cache.after()` on another process. `processes` is how many near tiers had to confirm it
+    (or be waited out). `matched` lists, for a dry run, the keys it would have hit (at most
+    1,000).
     """
 
     what: tuple[str, ...]
@@ -48,6 +54,8 @@ class Ack:
     epoch: str = ""
     position: int = 0
     matched: tuple[str, ...] = ()
+    token: str = ""
+    processes: int = 0
 
 
 def node_name() -> str:
@@ -65,7 +73,12 @@ class Plans:
         bound_s: float,
         hints: Hints,
         filler: str = "",
+        *,
+        tokens: Tokens | None = None,
+        strict_set: bool = False,
     ) -> None:
+        self._tokens = tokens or Tokens()
+        self._strict_set = strict_set
         self.namespace = namespace
         self.policies = policies
         self._bound_s = bound_s
@@ -106,7 +119,7 @@ class Plans:
             tags=tags,
             stamps=stamps,
             hint=self._hints.get(name) or stamps,
-            bound_s=self._bound_s,
+            bound_s=0.0 if must_ask() else self._bound_s,
             filler=self._filler,
         )
 
@@ -198,7 +211,26 @@ class Plans:
         )
         return self._keep(items, codec)
 
+    def reading(self, key: str, tags: Iterable[str], policy: str | Policy, hint: Any) -> Block:
+        """A fenced set by hand, as a block."""
+        codec = self.codec(hint)
+        subject = self.subject(check_key(key), codec, policy, tags)
+        call = self._call(codec)
+
+        def begin() -> Plan[Token | None]:
+            return Plan(reading_by_hand.begin(subject), call, lambda token: (token, ()))
+
+        def end(token: Token | None, value: Any, running: RunningFill) -> Plan[Filled]:
+            _encoded(codec, value)  # here it is the caller's mistake, not an outcome
+            made = call.produced(subject, value, running, 0.0)
+            return Plan(reading_by_hand.end(subject, token, made), call, lambda f: (f, ()))
+
+        return Block(subject, codec, begin, end, call)
+
     def _keep(self, items: tuple[tuple[Subject, bytes], ...], codec: Codec) -> Plan[bool]:
+        if self._strict_set:
+            raise UnfencedSet(tuple(subject.logical for subject, _ in items))
+
         def finish(result: keeping.Kept) -> tuple[bool, tuple[Outcome, ...]]:
             return result.stored, ()
 
@@ -263,7 +295,14 @@ class Plans:
         def finish(verdict: Verdict) -> tuple[Ack, tuple[Outcome, ...]]:
             if isinstance(verdict, Unconfirmed):
                 raise NotAcknowledged(what, verdict.why, retried=level == "hard")
-            return Ack(what, level, verdict.epoch, verdict.position), ()
+            return Ack(
+                what,
+                level,
+                verdict.epoch,
+                verdict.position,
+                token=self._tokens.of(verdict.epoch, verdict.position),
+                processes=len(verdict.holders),
+            ), ()
 
         return Plan(recipe, self._call(self._plain), finish, ("invalidations", 1))
 

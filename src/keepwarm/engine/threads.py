@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, Self, TypeVar
 
 from keepwarm.core.outcome import Outcome
@@ -12,6 +13,7 @@ from keepwarm.engine.context import build_on_nothing
 from keepwarm.engine.declaring import AsyncOwner, Decorators
 from keepwarm.engine.hints import Hints
 from keepwarm.engine.plans import Ack
+from keepwarm.engine.reading import BlockingReading
 from keepwarm.engine.wiring import Wiring, begin, finish
 from keepwarm.errors import ConfigurationError
 
@@ -26,6 +28,8 @@ class Owner(AsyncOwner, Protocol):
 
     def end(self) -> None:
         """Release everything; the cache may not be used after."""
+
+    def after(self, token: str | None) -> AbstractContextManager[None]: ...
 
 
 class BlockingCache(Decorators):
@@ -133,6 +137,16 @@ class BlockingCache(Decorators):
         if not self.enabled:
             return factory()
         return self.do(self._owner.plans.get_or_set(key, factory, policy, tags, type))
+
+    def reading(
+        self, key: str, *tags: str, policy: str | Policy, type: Any = None
+    ) -> BlockingReading:
+        """As Cache.reading."""
+        return BlockingReading(self, self._owner.plans.reading(key, tags, policy, type))
+
+    def after(self, token: str | None) -> AbstractContextManager[None]:
+        """As Cache.after."""
+        return self._owner.after(token)
 
     def touch(self, key: str, policy: str | Policy, *, type: Any = None) -> bool:
         """As Cache.touch."""

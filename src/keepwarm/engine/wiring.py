@@ -1,13 +1,14 @@
 """What a cache is joined from, and the running of its plans."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from keepwarm.core.policy import Policy
 from keepwarm.engine.answers import Parts
 from keepwarm.engine.call import Plan
 from keepwarm.engine.context import build_on_nothing, report
+from keepwarm.engine.tokens import Tokens
 from keepwarm.errors import NotAcknowledged, Overloaded
 from keepwarm.observe.counters import Counters
 from keepwarm.ports import AsyncShared, BlockingShared
@@ -30,6 +31,8 @@ class Wiring:
     connect: Callable[[], AsyncShared] | None
     connect_blocking: Callable[[], BlockingShared] | None
     closed: Callable[[], None] = lambda: None
+    tokens: Tokens = field(default_factory=Tokens)
+    strict_set: bool = False
 
 
 def begin(plan: Plan[T], counters: Counters) -> None:

@@ -27,7 +27,7 @@ from keepwarm.core.steps import Changed, Handed, Holder, Renewed, Strike
 from keepwarm.core.times import Times
 from keepwarm.ports import StoreAway
 from keepwarm.stores.memory import new_nonce
-from keepwarm.stores.redis.failures import Refused, as_away
+from keepwarm.stores.redis.failures import GONE, Refused, as_away
 from keepwarm.stores.redis.operations import Call, Operation, Operations, parse_told
 from keepwarm.stores.redis.settings import Address
 from keepwarm.stores.redis.wire import Reader, Wire
@@ -191,7 +191,8 @@ class Link:
         if self.mirror is not None:
             self.mirror.forget()
         commands: list[Sequence[Any]] = [*self.address.handshake(), self._operations.greeting()]
-        listening = [] if self._is_quiet else [("SSUBSCRIBE", c) for c in self._operations.channels]
+        channels = () if self._is_quiet else self._operations.channels
+        listening: list[tuple[Any, ...]] = [("SSUBSCRIBE", channel) for channel in channels]
         self.hears = not self._is_quiet
         # A subscription answers with a push, or with an error where it is not permitted: how
         # many replies come is known only from the one that is always there.
@@ -259,8 +260,9 @@ class Link:
                 try:
                     await self._renew(wire)
                 except StoreAway as away:
-                    if not away.is_fault or away.why != "timeout":
+                    if away.why in GONE:
                         wire.close(away.why)
+                    # Else there is no lease for a while, and near copies are asked about.
             has_lease = self.mirror is not None and self.hears
             await asyncio.sleep(times.renew_s if has_lease else times.beat_s)
 

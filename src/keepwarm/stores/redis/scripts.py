@@ -124,10 +124,15 @@ if string.match(epoch, '(%S+)$') ~= here then
   nonce, n, epoch, told = begin(ARGV[1])
   redis.call('DEL', KEYS[3])
 end
-moved(nonce, n, told)
-local all = registry(ARGV[1])
 local continued = 0
-if ARGV[2] ~= '' then
+if ARGV[2] == '' then
+  local done = redis.pcall('SET', KEYS[2], nonce .. ' ' .. int(n) .. ' ' .. int(told))
+  -- A full server still answers reads: without a lease there is nothing to refuse.
+  if done.err and not string.find(done.err, 'OOM', 1, true) then return done end
+  if not done.err then registry(ARGV[1]) end
+else
+  moved(nonce, n, told)
+  registry(ARGV[1])
   local field = 'h:' .. ARGV[2]
   local old = redis.call('HGET', KEYS[3], field)
   local incarnation, count = string.match(old or '', '^(%S+) (%d+)$')
@@ -139,7 +144,7 @@ if ARGV[2] ~= '' then
   redis.call('HSET', KEYS[3], field, incarnation .. ' ' .. int(tonumber(count) + 1))
 end
 return {epoch, nonce .. ' ' .. int(n) .. ' ' .. int(told), continued,
-        redis.call('HGET', KEYS[3], 'is'), int(clock())}
+        redis.pcall('HGET', KEYS[3], 'is'), int(clock())}
 """)
 
 # ARGV: -, registry, '1' if it is whole, then name, incarnation, count of each silent holder.
