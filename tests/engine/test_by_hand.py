@@ -42,14 +42,18 @@ async def test_a_block_without_a_value_or_with_an_error_stores_nothing(cache: Ca
     async with cache.reading("k", policy="plain") as r:
         pass
     assert not r.is_stored
-    with pytest.raises(ZeroDivisionError):
+
+    async def failing(value: object, error: Exception | None) -> None:
         async with cache.reading("k", policy="plain") as r:
-            r.set(1)
-            raise ZeroDivisionError
+            r.set(value)
+            if error:
+                raise error
+
+    with pytest.raises(ZeroDivisionError):
+        await failing(1, ZeroDivisionError())
     assert await cache.get("k") is None
     with pytest.raises(TypeError, match="cannot be stored"):
-        async with cache.reading("k", policy="plain") as r:
-            r.set(object())
+        await failing(object(), None)
 
 
 async def test_cached_values_used_in_a_block_are_depended_on(cache: Cache) -> None:

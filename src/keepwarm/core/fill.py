@@ -56,6 +56,11 @@ def lease_of(subject: Subject, token: Token) -> str:
     return "lease:" + blake2b(text, digest_size=12).hexdigest()
 
 
+def leases_of(wanted: Wanted) -> tuple[str, ...]:
+    """Every lease that a fill of `wanted` may lead."""
+    return tuple(lease_of(subject, token) for subject, token in wanted if token is not None)
+
+
 def fill(wanted: Wanted) -> Recipe[Mapping[str, Filled | Raised]]:
     """Run the origin for what no other process is filling; replies by physical name.
 
@@ -64,7 +69,7 @@ def fill(wanted: Wanted) -> Recipe[Mapping[str, Filled | Raised]]:
     led: list[tuple[Subject, Token | None]] = []
     others: list[tuple[Subject, Token, float]] = []
     fenced = [(subject, token) for subject, token in wanted if token is not None]
-    leases = tuple(lease_of(subject, token) for subject, token in fenced)
+    leases = leases_of(wanted)
     left = (yield from ask(Elect(leases))) if leases else ()
     for (subject, token), within_s in zip(fenced, left, strict=True):
         if within_s is None:

@@ -12,7 +12,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from keepwarm.core.fill import fill
+from keepwarm.core.fill import fill, leases_of
 from keepwarm.core.outcome import Reason
 from keepwarm.core.stamps import Token
 from keepwarm.core.steps import (
@@ -258,6 +258,8 @@ class BlockingDriver:
         try:
             results = copy_context().run(self._run_fill, flight)
         except Exception as error:  # noqa: BLE001 - whatever it is, its callers are told
+            if self._shared is not None:
+                self._shared.forget_leases(leases_of(flight.wanted))
             results = all_of(flight.wanted, error)
         finally:
             with self._lock:

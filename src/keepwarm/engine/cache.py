@@ -5,6 +5,7 @@ import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 from keepwarm.core.breaker import FAULTS_TO_OPEN
@@ -269,6 +270,8 @@ class BaseCache(Decorators):
         answered = await self._ask_ping()
         latency_ms = (time.perf_counter() - began) * 1000 if answered else None
         facts = await self.facts() if answered else Facts()
+        notes = self._running().notes if answered else ()
+        facts = replace(facts, notes=(*facts.notes, *notes))
         return health_of(self._wiring.parts, self._wiring.counters, latency_ms, facts)
 
     async def facts(self) -> Facts:

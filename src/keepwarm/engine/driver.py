@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Mapping
 from contextvars import Context
 from typing import Any, TypeVar
 
-from keepwarm.core.fill import fill
+from keepwarm.core.fill import fill, leases_of
 from keepwarm.core.outcome import Reason
 from keepwarm.core.steps import (
     Busy,
@@ -65,6 +65,11 @@ class AsyncDriver:
     @property
     def fills_running(self) -> int:
         return len(self._tasks)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is off with the store, in words."""
+        return self._shared.notes if self._shared is not None else ()
 
     async def run(self, recipe: Recipe[R], call: Call, flight: Flight | None = None) -> R:
         """Answer the recipe's steps until it returns."""
@@ -238,11 +243,17 @@ class AsyncDriver:
             with enter_fill():
                 results = await self.run(fill(flight.wanted), flight.call, flight)
         except asyncio.CancelledError:
-            pass  # by closing: its callers are told that it was abandoned
+            self._forget(flight)  # by closing: its callers are told that it was abandoned
         except Exception as error:  # noqa: BLE001 - whatever it is, its callers are told
+            self._forget(flight)
             results = all_of(flight.wanted, error)
         finally:
             self._ended(flight, results)
+
+    def _forget(self, flight: Flight) -> None:
+        """Lead no more what this flight led: nobody is to wait for it beyond its lease."""
+        if self._shared is not None:
+            self._shared.forget_leases(leases_of(flight.wanted))
 
     def _ended(self, flight: Flight, results: Results) -> None:
         """Tell the callers, and give the slot to the next flight, however this one ended."""
