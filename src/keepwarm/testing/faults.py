@@ -1,4 +1,4 @@
-"""A TCP proxy that fails on command: refuse, freeze, black hole, reset, cut, lose, delay.
+"""A TCP proxy that fails on command: refuse, freeze, black hole, reset, cut, lose, delay, drip.
 
 How to think of it: clients connect to `proxy.port` on loopback, the proxy to `target`;
 between them every byte passes under the present mode. It runs on a thread and loop of its
@@ -12,19 +12,18 @@ network has.
 """
 
 import asyncio
-import contextlib
-import fcntl
 import socket
-import struct
-import termios
 import threading
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from keepwarm.testing.frames import PUSH, Frames
+from keepwarm.testing.sockets import Target, abort, address, arrived, bound, connect, through
+
+__all__ = ["Fault", "FaultProxy", "Mode", "through"]
 
 CHUNK = 65_536
 SETTLE_S = 10.0  # a proxy's loop that does not answer for this long is a bug in it
@@ -39,11 +38,13 @@ class Fault(Enum):
     RESET = "reset"
     CUT_REPLY = "cut_reply_after"
     LOSE_REPLIES = "lose_replies"
+    DRIP = "drip"
+    DROP_PUSHES = "drop_pushes"
 
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A fault and its measure: seconds for DELAY, bytes for CUT_REPLY."""
+    """A fault and its measure: seconds for DELAY and DRIP, bytes for CUT_REPLY."""
 
     fault: Fault = Fault.NONE
     amount: float = 0
@@ -57,33 +58,32 @@ class _Connection:
     target: asyncio.StreamWriter | None = None
     replied: int = 0  # bytes of replies passed on since the mode was set
     is_broken: bool = False  # bytes of it were swallowed
+    frames: Frames | None = None
 
     def reset(self) -> None:
         """RST to the client, not FIN: pending bytes are thrown away on both sides."""
         for writer in (self.client, self.target):
-            if writer is None or writer.transport.is_closing():
-                continue
-            sock = writer.get_extra_info("socket")
-            if sock is not None and sock.family != socket.AF_UNIX:
-                with contextlib.suppress(OSError):
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            writer.transport.abort()
+            if writer is not None:
+                abort(writer)
 
 
 class FaultProxy:
     """Stands before `target`: a server's URL, a unix socket's path or (host, port).
 
+    With `resp3` it knows where the server's messages end, and can lose pushes alone.
     Counters: `connections` accepted, `open` now, `bytes_up` sent to the target,
-    `bytes_down` sent to clients.
+    `bytes_down` sent to clients, `pushes_dropped`.
     """
 
-    def __init__(self, target: str | Path | tuple[str, int]) -> None:
+    def __init__(self, target: Target, *, resp3: bool = False) -> None:
         self.host = "127.0.0.1"
         self.port = 0
         self.connections = 0
         self.bytes_up = 0
         self.bytes_down = 0
-        self._target = _address(target)
+        self.pushes_dropped = 0
+        self._resp3 = resp3
+        self._target = address(target)
         self._url = target if isinstance(target, str) else ""
         self._mode = Mode()
         self._live: set[_Connection] = set()
@@ -145,6 +145,22 @@ class FaultProxy:
         """Requests reach the target and are carried out; their replies vanish."""
         self._set(Mode(Fault.LOSE_REPLIES))
 
+    def drip(self, seconds_per_byte: float) -> None:
+        """Replies arrive one byte at a time, this far apart."""
+        self._set(Mode(Fault.DRIP, seconds_per_byte))
+
+    def drop_pushes(self) -> None:
+        """Replies arrive, what the server says unasked does not: nobody sees a gap."""
+        if not self._resp3:
+            raise ValueError("only a proxy made with resp3=True can tell pushes from replies")
+        self._set(Mode(Fault.DROP_PUSHES))
+
+    def retarget(self, target: Target) -> None:
+        """Stand before another server: RST to all, and new connections go there."""
+        self._target = address(target)
+        self._url = target if isinstance(target, str) else ""
+        self.drop_connections()
+
     def drop_connections(self) -> None:
         """RST every connection once; new ones are served in the present mode."""
         self._run(self._reset(tuple(self._live)))
@@ -154,7 +170,7 @@ class FaultProxy:
     def start(self) -> Self:
         # A bound socket that does not listen keeps the port ours while we refuse; a
         # connection to it is refused, as the kernel only asks listening sockets.
-        self._holder = _bound(self.host, 0)
+        self._holder = bound(self.host, 0)
         self.port = self._holder.getsockname()[1]
         self._thread.start()
         self._moving.set()
@@ -207,7 +223,7 @@ class FaultProxy:
         await self._reset(tuple(c for c in self._live if everyone or c.is_broken))
 
     async def _listen(self) -> None:
-        sock = _bound(self.host, self.port)
+        sock = bound(self.host, self.port)
         self._listener = await asyncio.start_server(self._accepted, sock=sock, backlog=1024)
 
     def _unlisten(self) -> None:
@@ -232,7 +248,7 @@ class FaultProxy:
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         writer.transport.set_write_buffer_limits(high=0)  # drain() means: the kernel has it
-        connection = _Connection(reader, writer)
+        connection = _Connection(reader, writer, frames=Frames() if self._resp3 else None)
         self._live.add(connection)
         connection.task = self._loop.create_task(self._serve(connection))
 
@@ -247,7 +263,7 @@ class FaultProxy:
                 if not await reader.read(CHUNK):
                     return
             await self._moving.wait()
-            replies, connection.target = await _open(self._target)
+            replies, connection.target = await connect(self._target)
             up = asyncio.create_task(self._requests(connection, reader))
             down = asyncio.create_task(self._replies(connection, replies))
             try:
@@ -278,6 +294,7 @@ class FaultProxy:
         sender = asyncio.create_task(self._send(connection, under_way))
         try:
             while chunk := await reader.read(CHUNK):
+                chunk = self._messages(connection, chunk)
                 wait = self._mode.amount if self._mode.fault is Fault.DELAY else 0.0
                 under_way.put_nowait((self._loop.time() + wait, chunk))
             await under_way.join()  # what the target said last still arrives
@@ -299,70 +316,40 @@ class FaultProxy:
                 self._down(connection, chunk[: int(mode.amount) - connection.replied])
                 if connection.replied >= mode.amount:
                     connection.is_broken = True
-                    await _arrived(connection.client)  # a reset discards what is under way
+                    await arrived(connection.client)  # a reset discards what is under way
                     connection.reset()
                     return
+            elif mode.fault is Fault.DRIP:
+                await self._drip(connection, chunk)
             else:
                 self._down(connection, chunk)
                 await connection.client.drain()
             under_way.task_done()
 
+    def _messages(self, connection: _Connection, chunk: bytes) -> bytes:
+        """What of `chunk` goes on: whole messages, where the proxy knows them."""
+        if connection.frames is None:
+            return chunk
+        is_dropping = self._mode.fault is Fault.DROP_PUSHES
+        passed = bytearray()
+        for message in connection.frames.feed(chunk):
+            if is_dropping and message[0] == PUSH:
+                self.pushes_dropped += 1
+            else:
+                passed += message
+        return bytes(passed)
+
+    async def _drip(self, connection: _Connection, chunk: bytes) -> None:
+        for at in range(len(chunk)):
+            mode = self._mode
+            if mode.fault is not Fault.DRIP:
+                self._down(connection, chunk[at:])
+                break
+            self._down(connection, chunk[at : at + 1])
+            await connection.client.drain()
+            await asyncio.sleep(mode.amount)
+
     def _down(self, connection: _Connection, chunk: bytes) -> None:
         connection.replied += len(chunk)
         self.bytes_down += len(chunk)
         connection.client.write(chunk)
-
-
-def through(url: str, host: str, port: int) -> str:
-    """`url` with another host and port; unix:// becomes redis:// with the same password."""
-    parts = urlsplit(url)
-    if parts.scheme != "unix":
-        login = parts.netloc.rpartition("@")[0]
-        place = f"{login}@{host}:{port}" if login else f"{host}:{port}"
-        return parts._replace(netloc=place).geturl()
-    user = parts.netloc.rpartition("@")[0]
-    query = parse_qs(parts.query)
-    password = query.get("password", [""])[0]
-    login = f"{user}:{quote(password, safe='')}@" if password else ""
-    return f"redis://{login}{host}:{port}/{query.get('db', ['0'])[0]}"
-
-
-def _address(target: str | Path | tuple[str, int]) -> str | tuple[str, int]:
-    """A unix socket's path, or (host, port)."""
-    if isinstance(target, tuple):
-        return target
-    if isinstance(target, Path):
-        return str(target)
-    parts = urlsplit(target)
-    if parts.scheme == "unix":
-        return unquote(parts.path)
-    if parts.hostname is None:
-        raise ValueError("a target is a URL with a host, a unix:// URL, a Path or (host, port)")
-    return parts.hostname, parts.port or 6379
-
-
-async def _open(
-    address: str | tuple[str, int],
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    if isinstance(address, str):
-        return await asyncio.open_unix_connection(address)
-    return await asyncio.open_connection(*address)
-
-
-async def _arrived(writer: asyncio.StreamWriter) -> None:
-    """Return once the peer's kernel has all that was written, or the connection is gone."""
-    await writer.drain()
-    sock = writer.get_extra_info("socket")
-    waiting = b"\1\0\0\0"
-    while any(waiting) and not writer.transport.is_closing():
-        waiting = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
-        await asyncio.sleep(0.001)
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    sock.bind((host, port))
-    sock.setblocking(False)
-    return sock
