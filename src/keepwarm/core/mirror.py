@@ -194,7 +194,13 @@ class Mirror:
 
 def told_apart(seen: Seen, now_ms: int) -> Seen:
     """`seen` without the stamps that the store would replace now: they prove nothing."""
-    if not any(s is not None and s.is_due(now_ms) for s in seen.stamps.values()):
+    troubled = [
+        name
+        for name, stamp in seen.stamps.items()
+        if stamp is not None
+        and (stamp.provisional_until or stamp.writers != "-")  # most are neither
+        and stamp.is_due(now_ms)
+    ]
+    if not troubled:
         return seen
-    stamps = {n: None if s is None or s.is_due(now_ms) else s for n, s in seen.stamps.items()}
-    return replace(seen, stamps=stamps)
+    return replace(seen, stamps=seen.stamps | dict.fromkeys(troubled))

@@ -6,6 +6,7 @@ lies in one slot of a cluster; entries lie anywhere.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from keepwarm.core.entry import Pattern, Patterns, Seen, Stored, Terms
 from keepwarm.core.globs import Glob
 from keepwarm.core.mirror import Told, told_apart
-from keepwarm.core.stamps import Stamp, parse_epoch, parse_position, parse_stamp
+from keepwarm.core.stamps import Epoch, Stamp, parse_epoch, parse_position, parse_stamp
 from keepwarm.core.steps import (
     AddPattern,
     Capture,
@@ -50,6 +51,7 @@ Command = tuple[str | bytes | int, ...]
 
 _encode_terms = msgspec.msgpack.Encoder().encode
 _decode_terms = msgspec.msgpack.Decoder(Terms).decode
+_READS_KEPT = 4_096  # lists of stamps whose command is kept ready
 _MIN_TTL_MS = 1_000  # a store's clock and ours differ: never ask for an expiry in its past
 
 
@@ -95,6 +97,7 @@ class Operations:
         self._leader_ms = int(times.leader_s * 1000)
         self.leading: dict[str, str] = {}
         self.writing: dict[str, tuple[str, ...]] = {}
+        self._reads: dict[tuple[str, ...], Command] = {}
         self.now_ms: Callable[[], int] = lambda: 0
         """The server's clock, as far as the link knows it; 0: not at all."""
         self.channels = (self._prefix + "told", self._prefix + "to:" + self._me)
@@ -168,25 +171,23 @@ class Operations:
         return tuple(self._prefix + name for name in stamps)
 
     def _read(self, step: ReadShared) -> Operation[Seen]:
-        keys = (self.epoch_key, self._position_key, *self._names(step.stamps))
+        asked = self._reads.get(step.stamps)
+        if asked is None:
+            if len(self._reads) >= _READS_KEPT:
+                self._reads.clear()
+            keys = (self.epoch_key, self._position_key, *self._names(step.stamps))
+            asked = self._reads[step.stamps] = ("MGET", *keys)
 
         def read(replies: list[Any]) -> Seen:
-            epoch = parse_epoch(_text(replies[0][0]))
+            raw_epoch, raw_position, *raw = replies[0]
+            epoch = _epoch(raw_epoch)
+            stamps = dict(zip(step.stamps, map(_stamp, raw), strict=True))
             opened, foreign = self.opened(step.names, replies[1] if step.names else [])
-            seen = Seen(
-                epoch,
-                parse_position(_text(replies[0][1]), epoch),
-                {
-                    name: parse_stamp(_text(stamp))
-                    for name, stamp in zip(step.stamps, replies[0][2:], strict=True)
-                },
-                opened,
-                foreign,
-            )
-            return told_apart(seen, self.now_ms())
+            position = parse_position(_text(raw_position), epoch)
+            return told_apart(Seen(epoch, position, stamps, opened, foreign), self.now_ms())
 
         entries: tuple[Command, ...] = (("MGET", *step.names),) if step.names else ()
-        return Operation((("MGET", *keys),), entries, read)
+        return Operation((asked,), entries, read)
 
     def opened(
         self, names: tuple[str, ...], raw: list[Any]
@@ -402,6 +403,17 @@ def parse_told(raw: bytes) -> Told | None:
         patterns=kind == "p",
         everything=kind == "e",
     )
+
+
+# A stamp hardly ever changes between two reads of it, and is read with every entry.
+@lru_cache(maxsize=16_384)
+def _stamp(raw: object) -> Stamp | None:
+    return parse_stamp(_text(raw))
+
+
+@lru_cache(maxsize=64)
+def _epoch(raw: object) -> Epoch | None:
+    return parse_epoch(_text(raw))
 
 
 def _text(raw: object) -> str | None:
