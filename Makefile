@@ -1,6 +1,6 @@
 # Everything needs only Python >= 3.11, make and git; each target bootstraps .venv by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-more check fmt bench clean-room security-index pins redis
+.PHONY: help setup run demo test test-more check fmt bench figures clean-room security-index pins redis
 
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
@@ -39,6 +39,9 @@ fmt: setup  ## format and mend what ruff can
 
 bench: setup  ## measure in one run, write the results into benchmarks/ and README
 	@exec $(PY) -m benchmarks $(ARGS)
+
+figures: setup  ## measure what coherence costs, write the table into docs/coherence.md
+	@exec $(PY) -m benchmarks.coherence $(ARGS)
 
 clean-room: setup  ## clone HEAD beside, with an empty HOME and no node: run it, test it
 	@$(PY) scripts/clean_room.py $(ARGS)
