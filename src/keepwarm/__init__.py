@@ -19,6 +19,7 @@ from keepwarm.errors import (
     Overloaded,
     PolicyError,
     UnfencedSet,
+    WriteNotAnnounced,
 )
 from keepwarm.observe.counters import Stats
 from keepwarm.observe.health import Health
@@ -48,6 +49,7 @@ __all__ = [
     "Stats",
     "Tier",
     "UnfencedSet",
+    "WriteNotAnnounced",
     "admin",
     "collect",
     "escape",

@@ -9,7 +9,8 @@
     ├─ Overloaded                  no fill slot within the policy's hard timeout (HTTP: 503)
     ├─ FillTimeout                 the origin did not answer within the hard timeout (HTTP: 504)
     ├─ FillAbandoned               the fill was cancelled, as when the cache is closed (HTTP: 503)
-    └─ NotAcknowledged             an invalidation that could not be confirmed
+    ├─ NotAcknowledged             an invalidation that could not be confirmed
+    └─ WriteNotAnnounced           a write that could not be announced: nothing was written
 
 A store that is away is not an error: reads and writes degrade, and say so in
 their outcome. Only a promise that cannot be kept (an invalidation) raises.
@@ -86,6 +87,21 @@ class NotAcknowledged(KeepwarmError):
         self.what = what
         self.why = why
         self.durable = durable
+
+
+class WriteNotAnnounced(KeepwarmError):
+    """A write that could not be announced, or whose announcement was lost: do not commit it.
+
+    Raised before the commit, so that nothing was written; try the whole write again.
+    """
+
+    def __init__(self, what: tuple[str, ...], why: str) -> None:
+        super().__init__(
+            f"a write of {len(what)} name(s) could not be announced ({why}): "
+            "nothing was committed; try it again"
+        )
+        self.what = what
+        self.why = why
 
 
 class FillAbandoned(KeepwarmError):

@@ -22,6 +22,7 @@ from keepwarm.engine.plans import Ack, Plans
 from keepwarm.engine.reading import AsyncReading
 from keepwarm.engine.threads import BlockingCache
 from keepwarm.engine.wiring import Wiring, begin, finish
+from keepwarm.engine.writing import Duties, Writing
 from keepwarm.errors import ConfigurationError
 from keepwarm.observe.counters import Stats
 from keepwarm.observe.health import Health, health_of
@@ -55,6 +56,7 @@ class BaseCache(Decorators):
         self._threads = BlockingCache(self, wiring, hints)
         self._blocking = self._threads
         self._call = Call(codec_for(Plain), wiring.policies)
+        self._duties = Duties()
         self._closed = False
 
     @property
@@ -79,6 +81,7 @@ class BaseCache(Decorators):
         """Let running fills end, stop retrying, disconnect. The cache may not be used after."""
         if self._closed:
             return
+        await self._duties.aclose()
         self._closed = True
         driver, self._driver = self._driver, None
         if driver is not None:
@@ -261,6 +264,22 @@ class BaseCache(Decorators):
     async def clear(self) -> Ack:
         """Make everything in the namespace unservable."""
         return await self.do(self.plans.clear())
+
+    def writing(self, *tags: str) -> Writing:
+        """A block in which something is changed on which entries with `tags` depend.
+
+        Nothing of them is served from or stored in any tier while the block runs, so that a
+        process that dies between its commit and its invalidation leaves nothing stale.
+        Entering raises WriteNotAnnounced if that could not be arranged, and so does
+        `await w.check()`, to be called right before the commit. Leaving invalidates, also
+        after an error, and raises NotAcknowledged as `invalidate` does.
+
+            async with cache.writing("character:5") as w:
+                ...                # the change
+                await w.check()
+                await session.commit()
+        """
+        return Writing(self, self._duties, self.plans.writing(tags))
 
     # Looking at it.
 

@@ -15,6 +15,7 @@ from keepwarm.core import fetch_many as fetching_many
 from keepwarm.core import invalidate as invalidating
 from keepwarm.core import keep as keeping
 from keepwarm.core import reading as reading_by_hand
+from keepwarm.core import write as announcing
 from keepwarm.core.fetch import Absent, Answer
 from keepwarm.core.globs import Glob
 from keepwarm.core.invalidate import Unconfirmed, Verdict
@@ -28,9 +29,16 @@ from keepwarm.engine.context import RunningFill, must_ask
 from keepwarm.engine.hints import Hints
 from keepwarm.engine.reading import Block
 from keepwarm.engine.tokens import Tokens
-from keepwarm.errors import ConfigurationError, NotAcknowledged, UnfencedSet
+from keepwarm.engine.writing import Announcement
+from keepwarm.errors import (
+    ConfigurationError,
+    NotAcknowledged,
+    UnfencedSet,
+    WriteNotAnnounced,
+)
 from keepwarm.ports import Codec
 from keepwarm.stores.codecs import Plain, Unencodable, codec_for
+from keepwarm.stores.memory import new_nonce
 
 R = TypeVar("R")
 
@@ -282,6 +290,29 @@ class Plans:
 
     def clear(self) -> Plan[Ack]:
         return self._acked(invalidating.clear(), ("*",))
+
+    # Announcing.
+
+    def writing(self, tags: Iterable[str]) -> Announcement:
+        """What a block of `cache.writing(*tags)` does, under a writer's name of its own."""
+        what = tuple(dict.fromkeys(map(check_tag, tags)))
+        if not what:
+            raise ConfigurationError("writing() needs the tags of what is about to change")
+        stamps = tuple(dict.fromkeys(map(stamp_of_tag, what)))
+        writer, call = new_nonce(), self._call(self._plain)
+
+        def announced(result: Verdict | None) -> tuple[None, tuple[Outcome, ...]]:
+            if isinstance(result, Unconfirmed):
+                raise WriteNotAnnounced(what, result.why)
+            return None, ()
+
+        return Announcement(
+            what,
+            enter=lambda: Plan(announcing.enter(writer, stamps), call, announced),
+            check=lambda: Plan(announcing.check(writer, stamps), call, announced),
+            leave=lambda: self._acked(announcing.leave(writer, stamps), what),
+            withdraw=lambda: Plan(announcing.withdraw(writer, stamps), call, lambda x: (x, ())),
+        )
 
     def logical_in(self, name: str) -> str | None:
         """The readable part of a physical name."""

@@ -15,6 +15,7 @@ from keepwarm.engine.hints import Hints
 from keepwarm.engine.plans import Ack
 from keepwarm.engine.reading import BlockingReading
 from keepwarm.engine.wiring import Wiring, begin, finish
+from keepwarm.engine.writing import BlockingWriting
 from keepwarm.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -173,3 +174,7 @@ class BlockingCache(Decorators):
     def clear(self) -> Ack:
         """As Cache.clear."""
         return self.do(self._owner.plans.clear())
+
+    def writing(self, *tags: str) -> BlockingWriting:
+        """As Cache.writing: `with c.writing("character:5") as w: …; w.check(); …commit…`."""
+        return BlockingWriting(self, self._owner.plans.writing(tags))
