@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,34 @@ def test_a_killed_leader_costs_one_call_more_within_a_lease(
     assert [end["right"] for end in ends] == [50] * 3
     assert len(log.read_text().splitlines()) == 2
     print(f"all had their answer {took_s:.2f} s after the leader was killed (its work: 0.4 s)")
+
+
+async def test_a_refresh_runs_the_origin_whoever_else_does(
+    server: EmbeddedServer, namespace: str
+) -> None:
+    """Its caller wants what is there now, not what a fill read that began before."""
+    gate, versions = asyncio.Event(), iter((1, 2))
+
+    async def origin() -> int:
+        version = next(versions)
+        if version == 1:
+            await gate.wait()
+        return version
+
+    async with (
+        Cache(server.url, namespace=namespace, **TERMS) as a,
+        Cache(server.url, namespace=namespace, **TERMS) as b,
+    ):
+        of_a, of_b = (c("plain", key="k")(_returning_int(origin)) for c in (a, b))
+        slow = asyncio.ensure_future(of_a())
+        await asyncio.sleep(0.05)
+        assert await of_b.refresh() == 2
+        gate.set()
+        assert await slow == 1
+
+
+def _returning_int(origin: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[int]]:
+    async def value() -> int:
+        return await origin()
+
+    return value

@@ -61,11 +61,14 @@ def leases_of(wanted: Wanted) -> tuple[str, ...]:
     return tuple(lease_of(subject, token) for subject, token in wanted if token is not None)
 
 
-def fill(wanted: Wanted) -> Recipe[Mapping[str, Filled | Raised]]:
+def fill(wanted: Wanted, *, is_alone: bool = False) -> Recipe[Mapping[str, Filled | Raised]]:
     """Run the origin for what no other process is filling; replies by physical name.
 
-    A name the origin did not answer (a batch that found nothing) is missing.
+    A name the origin did not answer (a batch that found nothing) is missing. `is_alone`
+    runs it whoever else does: its caller wants a call that began after his own.
     """
+    if is_alone:
+        return (yield from _produce(wanted))
     led: list[tuple[Subject, Token | None]] = []
     others: list[tuple[Subject, Token, float]] = []
     fenced = [(subject, token) for subject, token in wanted if token is not None]

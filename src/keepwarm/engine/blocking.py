@@ -59,6 +59,7 @@ class _Flight:
     is_started: bool = False
     is_joined: bool = False
     is_plain: bool = False
+    is_alone: bool = False
     is_riding: bool = field(default_factory=lambda: current_fill() is not None)
     """It began inside another fill and rides on that one's slot."""
 
@@ -162,7 +163,7 @@ class BlockingDriver:
                     waits.append((flight, subject))
         replies: dict[str, FillReply] = {}
         if own:
-            flight = _Flight(tuple(own), call)
+            flight = _Flight(tuple(own), call, is_alone=step.alone)
             if not step.alone:
                 with self._lock:
                     self._list(flight)
@@ -212,7 +213,7 @@ class BlockingDriver:
             if found is not None:
                 found.is_joined = True
                 return found, True
-            flight = _Flight(wanted, call)
+            flight = _Flight(wanted, call, is_alone=not listed)
             if listed:
                 self._list(flight)
             return flight, False
@@ -270,7 +271,7 @@ class BlockingDriver:
 
     def _run_fill(self, flight: _Flight) -> Results:
         with enter_fill():
-            return self.run(fill(flight.wanted), flight.call, flight)
+            return self.run(fill(flight.wanted, is_alone=flight.is_alone), flight.call, flight)
 
     def _give_up(self, flight: _Flight, error: Exception) -> None:
         with self._lock:

@@ -192,6 +192,7 @@ class AsyncDriver:
         policy_name, policy = wanted[0][0].policy_name, wanted[0][0].policy
         flight = Flight(wanted, call, asyncio.get_running_loop().create_future())
         flight.is_unwaited = unwaited
+        flight.is_alone = not listed
         if current_fill() is None:
             name = slots_of(policy_name, call.what)
             slots = self._slots.get(name)
@@ -241,7 +242,9 @@ class AsyncDriver:
         results: Results = all_of(flight.wanted, FillAbandoned(policy_name))
         try:
             with enter_fill():
-                results = await self.run(fill(flight.wanted), flight.call, flight)
+                results = await self.run(
+                    fill(flight.wanted, is_alone=flight.is_alone), flight.call, flight
+                )
         except asyncio.CancelledError:
             self._forget(flight)  # by closing: its callers are told that it was abandoned
         except Exception as error:  # noqa: BLE001 - whatever it is, its callers are told

@@ -73,6 +73,8 @@ class Flight:
     is_plain: bool = False
     """Its value depends on nothing but the token, so an equal token may join to the end."""
     ended_at: float | None = None
+    is_alone: bool = False
+    """Neither joined nor led by another process: its caller wants this very call."""
     is_orphan: bool = False
     """Its first caller left before it ended; a failure may be of his making alone."""
 
