@@ -24,6 +24,7 @@ from keepwarm.engine.threads import BlockingCache
 from keepwarm.engine.wiring import Wiring, begin, finish
 from keepwarm.engine.writing import Duties, Writing
 from keepwarm.errors import ConfigurationError
+from keepwarm.forking import on_fork
 from keepwarm.observe.counters import Stats
 from keepwarm.observe.health import Health, health_of
 from keepwarm.stores.codecs import Plain, codec_for
@@ -58,6 +59,13 @@ class BaseCache(Decorators):
         self._call = Call(codec_for(Plain), wiring.policies)
         self._duties = Duties()
         self._closed = False
+        on_fork(self)
+
+    def after_fork(self) -> None:
+        """In a forked child: the loop, its flights and its connection were the parent's."""
+        driver, self._driver, self._loop = self._driver, None, None
+        if driver is not None:
+            driver.abandon()
 
     @property
     def namespace(self) -> str:

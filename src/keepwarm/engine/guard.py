@@ -7,24 +7,20 @@ before them is served after the return.
 """
 
 import logging
-import os
 import threading
-import weakref
 from collections.abc import Callable
 
 from keepwarm.core.breaker import CLOSED, Breaker
 from keepwarm.core.entry import NO_DEBT, Debt
 from keepwarm.core.globs import Glob
 from keepwarm.core.steps import AddPattern, ChangeStamps, NewEpoch, Ping
+from keepwarm.forking import on_fork
 from keepwarm.ports import BlockingShared, Clock, StoreAway
 
 log = logging.getLogger("keepwarm")
 
 MOST_GLOBS, MOST_STAMPS = 200, 65_536  # beyond it, everything is owed: bounded, and sound
 _BATCH = 1_000  # stamps a repeated invalidation carries: a script of about a millisecond
-
-
-_guards: "weakref.WeakSet[Guard]" = weakref.WeakSet()
 
 
 class Guard:
@@ -49,7 +45,7 @@ class Guard:
         self._is_suspected = False
         self._heard_at = -1.0
         self.debt: Debt = NO_DEBT
-        _guards.add(self)
+        on_fork(self)
 
     @property
     def is_open(self) -> bool:
@@ -218,12 +214,3 @@ class Guard:
 
 def _tell_away(why: str) -> None:
     log.warning("shared store away (%s): answering from the near tier and the origin", why)
-
-
-def _after_fork() -> None:
-    for guard in tuple(_guards):
-        guard.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -17,6 +17,7 @@ from keepwarm.engine.reading import BlockingReading
 from keepwarm.engine.wiring import Wiring, begin, finish
 from keepwarm.engine.writing import BlockingWriting
 from keepwarm.errors import ConfigurationError
+from keepwarm.forking import on_fork
 
 T = TypeVar("T")
 
@@ -43,6 +44,11 @@ class BlockingCache(Decorators):
         self._hints = hints
         self._driver: BlockingDriver | None = None
         self._making = threading.Lock()
+        on_fork(self)
+
+    def after_fork(self) -> None:
+        """In a forked child: flights, slots and connections were the parent's."""
+        self._making, self._driver = threading.Lock(), None
 
     @property
     def enabled(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from keepwarm.core.outcome import Outcome
+from keepwarm.forking import on_fork
 
 if TYPE_CHECKING:
     from keepwarm.ports import NearStore
@@ -93,6 +94,11 @@ class Counters:
         self._tiers: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._policies: dict[str, list[float]] = {}
+        on_fork(self)
+
+    def after_fork(self) -> None:
+        """In a forked child: what the parent counted is not this process's."""
+        Counters.__init__(self, self._mono)
 
     def saw(self, outcome: Outcome) -> None:
         with self._lock:

@@ -44,6 +44,7 @@ from keepwarm.core.steps import (
     WriteShared,
 )
 from keepwarm.core.times import TIMES, Times
+from keepwarm.forking import on_fork
 from keepwarm.stores.bounded import Bounded
 from keepwarm.stores.near import weight
 
@@ -106,6 +107,7 @@ class MemoryStore:
         self._position = 0
         self._floor = 0
         self._patterns: tuple[Pattern, ...] = ()
+        on_fork(self)
         self._answers: dict[type, Callable[[Any], Any]] = {
             ReadShared: self._read,
             ReadPatterns: self._read_patterns,
@@ -128,6 +130,13 @@ class MemoryStore:
             Elect: self._elect,
             Release: self._release,
         }
+
+    def after_fork(self) -> None:
+        """In a forked child: empty, as another thread may have been in the middle of a change."""
+        self._lock = threading.RLock()
+        self._entries = Bounded(self._entries.max_bytes, self._entries.max_entries)
+        self._stamps, self._leases, self._holders = {}, {}, {}
+        self._begin()
 
     def answer(self, step: Step[R]) -> R:
         with self._lock:

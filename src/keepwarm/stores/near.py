@@ -9,6 +9,7 @@ import threading
 
 from keepwarm.core.entry import Stored
 from keepwarm.core.steps import DropNear, Held
+from keepwarm.forking import on_fork
 from keepwarm.stores.bounded import Bounded
 
 MAX_ENTRIES = 1_000_000
@@ -30,6 +31,11 @@ class NearTier:
         self._lock = threading.Lock()
         self._by_stamp: dict[str, set[str]] = {}
         self._items: Bounded[tuple[Held, str]] = Bounded(max_bytes, max_entries, self._unlink)
+        on_fork(self)
+
+    def after_fork(self) -> None:
+        """In a forked child: empty, as another thread may have been in the middle of a change."""
+        NearTier.__init__(self, self._items.max_bytes, self._items.max_entries)
 
     def __len__(self) -> int:
         return len(self._items)
