@@ -75,14 +75,16 @@ class NotAcknowledged(KeepwarmError):
     """An invalidation that could not be confirmed: presume it was not done.
 
     It goes on being retried while this process lives; until one try succeeds this
-    process neither stores nor serves entries of these tags. `durable` says whether
-    it would also survive the process.
+    process neither stores nor serves entries of these tags. `durable` says whether it
+    also survives the process: it is in the cache's journal (`journal=`), on disk.
     """
 
     def __init__(
         self, what: tuple[str, ...], why: str, *, durable: bool = False, retried: bool = True
     ) -> None:
         then = "it is being retried while this process lives" if retried else "try it again"
+        if durable:
+            then = "it is in the journal and being retried, also by the next process"
         super().__init__(f"invalidation of {len(what)} name(s) was not confirmed ({why}); {then}")
         self.what = what
         self.why = why

@@ -15,6 +15,7 @@ from keepwarm.core.units import seconds, size
 from keepwarm.engine.answers import Parts, SystemClock
 from keepwarm.engine.cache import BaseCache
 from keepwarm.engine.guard import Guard
+from keepwarm.engine.journal import Journal
 from keepwarm.engine.tokens import Tokens
 from keepwarm.engine.wiring import Wiring
 from keepwarm.errors import ConfigurationError
@@ -49,10 +50,13 @@ class Cache(BaseCache):
     `url`: memory:// (the default), redis:// rediss:// valkey:// valkeys:// unix://
     redis+cluster://, or embedded:// for a Valkey of its own that ends with the process.
     `near` bounds the near tier; it is unused with memory://, whose entries are in this
-    process anyway, and `near` then bounds those. `coherence`: "validate" (the default)
-    compares every near hit with the store, in one round trip; Bounded("250ms") does not
-    ask again for that long. `secrets` authenticate stored values, `encryption_keys`
-    encrypt them; the first of each writes, all read.
+    process anyway, and `near` then bounds those. `coherence`: "strict" (the default) answers
+    near hits without asking, and an invalidation waits until no process can answer with what
+    it ended; "validate" compares every near hit with the store, in one round trip;
+    Bounded("250ms") does not ask again for that long, and nobody waits. `strict_set` refuses
+    bare sets, whose values nobody knows the age of. `journal` is a directory in which
+    unconfirmed invalidations outlive the process. `secrets` authenticate stored values,
+    `encryption_keys` encrypt them; the first of each writes, all read.
 
     Raises ConfigurationError, naming what is wrong. Connects only at `start()` or first
     use, and not even then raises if the store is away.
@@ -73,6 +77,7 @@ class Cache(BaseCache):
         encryption_keys: tuple[bytes, ...] = (),
         max_value: str | int = "64MiB",
         strict_set: bool = False,
+        journal: str | os.PathLike[str] | None = None,
         clock: Clock | None = None,
     ) -> None:
         check_namespace(namespace)
@@ -96,7 +101,8 @@ class Cache(BaseCache):
             connect, connect_blocking, connect_quietly = _redis(
                 url, namespace, sealing, operation_timeout, is_strict=coherence == "strict"
             )
-        guard = Guard(connect_quietly or _local(local), ticking)
+        kept = Journal(journal, namespace) if journal is not None and local is None else None
+        guard = Guard(connect_quietly or _local(local), ticking, kept)
         parts = Parts(
             observer=counters,
             clock=ticking,
@@ -136,7 +142,8 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
 
     REDIS_URL, or REDIS_HOST with REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD, REDIS_DB,
     REDIS_TLS (0/1); CACHE_ENABLED (0/1); CACHE_NAMESPACE; CACHE_NEAR ("64MiB");
-    CACHE_COHERENCE ("strict", "validate", or a duration such as "250ms"); CACHE_SECRETS
+    CACHE_COHERENCE ("strict", "validate", or a duration such as "250ms"); CACHE_JOURNAL
+    (a directory); CACHE_SECRETS
     (comma-separated, newest first). What is not set, or empty, is left out. Raises
     ConfigurationError, naming the variable, never its value.
     """
@@ -157,6 +164,8 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         word = given["CACHE_COHERENCE"].strip()
         with _naming("CACHE_COHERENCE", "must be strict, validate, or a duration such as 250ms"):
             found["coherence"] = word if word in ("strict", "validate") else Bounded(word)
+    if "CACHE_JOURNAL" in given:
+        found["journal"] = given["CACHE_JOURNAL"].strip()
     if "CACHE_SECRETS" in given:
         secrets = tuple(part.strip() for part in given["CACHE_SECRETS"].split(","))
         with _naming("CACHE_SECRETS", "must be secrets of at least 16 characters, by comma"):

@@ -26,9 +26,13 @@ from keepwarm.core.steps import (
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
-    """The store did not answer: the invalidation must be presumed not done."""
+    """The store did not answer: the invalidation must be presumed not done.
+
+    `durable`: it is owed on disk, too.
+    """
 
     why: str
+    durable: bool = False
 
 
 Verdict = Changed | Unconfirmed
@@ -38,10 +42,11 @@ def invalidate(stamps: tuple[str, ...], *, is_soft: bool = False) -> Recipe[Verd
     """Make every entry that depends on one of `stamps` unservable (or only stale)."""
     changed = yield from ask(ChangeStamps(stamps, is_soft))
     if isinstance(changed, Away):
+        durable = False
         if not is_soft:
-            yield from ask(Owe(Debt(stamps=frozenset(stamps))))
+            durable = yield from ask(Owe(Debt(stamps=frozenset(stamps))))
         yield from ask(DropNear(stamps=stamps))
-        return Unconfirmed(changed.why)
+        return Unconfirmed(changed.why, durable)
     yield from ask(DropNear(stamps=stamps))
     if not is_soft:
         yield from ask(Settle(changed))
@@ -61,9 +66,9 @@ def invalidate_pattern(glob: Glob) -> Recipe[Verdict]:
     """Make every entry unservable whose logical key matches, by one small write."""
     changed = yield from ask(AddPattern(glob))
     if isinstance(changed, Away):
-        yield from ask(Owe(Debt(globs=(glob,))))
+        durable = yield from ask(Owe(Debt(globs=(glob,))))
         yield from ask(DropNear(glob=glob))
-        return Unconfirmed(changed.why)
+        return Unconfirmed(changed.why, durable)
     yield from ask(DropNear(glob=glob))
     yield from ask(Settle(changed))
     return changed
@@ -73,9 +78,9 @@ def clear() -> Recipe[Verdict]:
     """Make every entry of the namespace unservable."""
     changed = yield from ask(NewEpoch())
     if isinstance(changed, Away):
-        yield from ask(Owe(Debt(everything=True)))
+        durable = yield from ask(Owe(Debt(everything=True)))
         yield from ask(DropNear(everything=True))
-        return Unconfirmed(changed.why)
+        return Unconfirmed(changed.why, durable)
     yield from ask(DropNear(everything=True))
     yield from ask(Settle(changed))
     return changed

@@ -438,8 +438,11 @@ class Renewed:
 
 
 @dataclass(frozen=True, slots=True)
-class Owe(Step[None]):
-    """Remember an unconfirmed invalidation: serve and store nothing it covers, and retry."""
+class Owe(Step[bool]):
+    """Remember an unconfirmed invalidation: serve and store nothing it covers, and retry.
+
+    True if that is on disk, too, and will outlive this process.
+    """
 
     debt: Debt
 

@@ -54,11 +54,12 @@ def leave(writer: str, stamps: tuple[str, ...]) -> Recipe[Verdict]:
     the store lost them meanwhile nobody knows it, so the invalidation is owed.
     """
     changed = yield from ask(Leave(writer, stamps))
+    durable = False
     if isinstance(changed, Away):
-        yield from ask(Owe(Debt(stamps=frozenset(stamps))))
+        durable = yield from ask(Owe(Debt(stamps=frozenset(stamps))))
     yield from ask(DropNear(stamps=stamps))
     if isinstance(changed, Away):
-        return Unconfirmed(changed.why)
+        return Unconfirmed(changed.why, durable)
     if changed.is_lost:
         # Readers may have stored, and near tiers may serve, what they read before the commit.
         yield from ask(Settle(changed))

@@ -14,6 +14,7 @@ from keepwarm.core.breaker import CLOSED, Breaker
 from keepwarm.core.entry import NO_DEBT, Debt
 from keepwarm.core.globs import Glob
 from keepwarm.core.steps import AddPattern, ChangeStamps, NewEpoch, Ping
+from keepwarm.engine.journal import Journal
 from keepwarm.forking import on_fork
 from keepwarm.ports import BlockingShared, Clock, StoreAway
 
@@ -29,8 +30,14 @@ class Guard:
     `connect` makes the blocking store that the mending thread uses.
     """
 
-    def __init__(self, connect: Callable[[], BlockingShared], clock: Clock) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], BlockingShared],
+        clock: Clock,
+        journal: Journal | None = None,
+    ) -> None:
         self._connect = connect
+        self._journal = journal
         self._clock = clock
         self._lock = threading.Lock()
         self._breaker: Breaker = CLOSED
@@ -46,6 +53,7 @@ class Guard:
         self._heard_at = -1.0
         self.debt: Debt = NO_DEBT
         on_fork(self)
+        self._adopt()
 
     @property
     def is_open(self) -> bool:
@@ -91,8 +99,27 @@ class Guard:
             _tell_away(away.why)
         self._mend()
 
-    def owe(self, debt: Debt) -> None:
-        """Remember an unconfirmed invalidation and retry it until it is confirmed."""
+    def owe(self, debt: Debt) -> bool:
+        """Remember an unconfirmed invalidation and retry it until it is confirmed.
+
+        True if it is in the journal, too.
+        """
+        self._remember(debt)
+        is_durable = self._journal is not None and self._journal.append(debt)
+        self._mend()
+        return is_durable
+
+    def _adopt(self) -> None:
+        """Owe what processes that have died owed, before anything is served."""
+        if self._journal is None:
+            return
+        debt = self._journal.adopt()
+        if debt:
+            log.warning("found unconfirmed invalidations of a process that died: repeating them")
+            self._remember(debt)
+            self._mend()
+
+    def _remember(self, debt: Debt) -> None:
         with self._lock:
             self._serial += 1
             self._owed_stamps |= dict.fromkeys(debt.stamps, self._serial)
@@ -103,7 +130,6 @@ class Guard:
                 self._owed_stamps.clear()
                 self._owed_globs.clear()
             self._publish()
-        self._mend()
 
     def close(self) -> None:
         """Stop mending. What is still owed stays owed: say so."""
@@ -113,7 +139,7 @@ class Guard:
         self._wake.set()
         if thread is not None:
             thread.join(timeout=5)
-        if self.pending:
+        if self.pending and self._journal is None:
             log.error(
                 "closed with %d unconfirmed invalidations: entries filled before them may be "
                 "served by other processes until their ttl",
@@ -133,7 +159,7 @@ class Guard:
             self._thread.start()
 
     def after_fork(self) -> None:
-        """In a forked child: the thread that mends was the parent's."""
+        """In a forked child: the thread that mends was the parent's; what it owed is owed here."""
         self._lock, self._wake, self._thread = threading.Lock(), threading.Event(), None
         if self.is_open or self.debt:
             self._mend()
@@ -150,6 +176,7 @@ class Guard:
                 try:
                     store = store or self._connect()
                     store.answer(Ping())
+                    self._adopt()  # who died while the store was away has nobody else
                     self._repay(store)
                 except StoreAway as away:
                     self._still_away(away.why)
@@ -210,6 +237,8 @@ class Guard:
                         del self._owed_stamps[name]
         with self._lock:
             self._publish()
+            if self._journal is not None and not self.debt:
+                self._journal.clear()
 
 
 def _tell_away(why: str) -> None:

@@ -325,7 +325,9 @@ class Plans:
     ) -> Plan[Ack]:
         def finish(verdict: Verdict) -> tuple[Ack, tuple[Outcome, ...]]:
             if isinstance(verdict, Unconfirmed):
-                raise NotAcknowledged(what, verdict.why, retried=level == "hard")
+                raise NotAcknowledged(
+                    what, verdict.why, durable=verdict.durable, retried=level == "hard"
+                )
             return Ack(
                 what,
                 level,
