@@ -41,7 +41,7 @@ class AsyncShared(Protocol):
 
     @property
     def is_up(self) -> bool:
-        """Whether a request would find a connection."""
+        """False while a connection that was lost is being made again."""
         ...
 
     @property

@@ -73,6 +73,7 @@ class BlockingDriver:
         self.answers = Answers(parts, hints)
         if shared is not None:
             self.answers.mirror = lambda: shared.mirror
+            parts.guard.watch(shared)
         self._lock = threading.Lock()
         self._by_key: dict[Key, _Flight] = {}
         self._slots: dict[str, threading.BoundedSemaphore] = {}

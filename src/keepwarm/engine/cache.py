@@ -58,6 +58,7 @@ class BaseCache(Decorators):
         self._blocking = self._threads
         self._call = Call(codec_for(Plain), wiring.policies)
         self._duties = Duties()
+        self._queued: list[Callable[[], int]] = []
         self._closed = False
         on_fork(self)
 
@@ -298,8 +299,19 @@ class BaseCache(Decorators):
         latency_ms = (time.perf_counter() - began) * 1000 if answered else None
         facts = await self.facts() if answered else Facts()
         notes = self._running().notes if answered else ()
+        queued = self._count_queued()
+        if queued:
+            notes = (*notes, f"{queued} committed write(s) wait in an outbox to be invalidated")
         facts = replace(facts, notes=(*facts.notes, *notes))
-        return health_of(self._wiring.parts, self._wiring.counters, latency_ms, facts)
+        found = health_of(self._wiring.parts, self._wiring.counters, latency_ms, facts)
+        return replace(found, pending_invalidations=found.pending_invalidations + queued)
+
+    def watch_pending(self, count: Callable[[], int]) -> None:
+        """Have health and figures add `count()`: committed writes that wait in an outbox."""
+        self._queued.append(count)
+
+    def _count_queued(self) -> int:
+        return sum(count() for count in self._queued)
 
     async def facts(self) -> Facts:
         """What the shared store says of itself: memory, limit, what it would not say."""
@@ -308,7 +320,11 @@ class BaseCache(Decorators):
 
     def stats(self) -> Stats:
         """Counts since start-up, by tier and policy; no keys, no values."""
-        return self._wiring.counters.stats(self._wiring.parts, enabled=self.enabled)
+        found = self._wiring.counters.stats(self._wiring.parts, enabled=self.enabled)
+        queued = self._count_queued()
+        if not queued:
+            return found
+        return replace(found, pending_invalidations=found.pending_invalidations + queued)
 
     def owed(self) -> Debt:
         """The invalidations that are still unconfirmed and being retried."""

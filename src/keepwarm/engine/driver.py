@@ -58,6 +58,7 @@ class AsyncDriver:
         self.answers = Answers(parts, hints)
         if shared is not None:
             self.answers.mirror = lambda: shared.mirror
+            parts.guard.watch(shared)
         self._table = Table()
         self._slots: dict[str, Slots] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -8,7 +8,9 @@ before them is served after the return.
 
 import logging
 import threading
+import weakref
 from collections.abc import Callable
+from typing import Protocol
 
 from keepwarm.core.breaker import CLOSED, Breaker
 from keepwarm.core.entry import NO_DEBT, Debt
@@ -21,7 +23,15 @@ from keepwarm.ports import BlockingShared, Clock, StoreAway
 log = logging.getLogger("keepwarm")
 
 MOST_GLOBS, MOST_STAMPS = 200, 65_536  # beyond it, everything is owed: bounded, and sound
+_CONNECTED_WITHIN_S = 1.0  # a link tries every tenth of a second
 _BATCH = 1_000  # stamps a repeated invalidation carries: a script of about a millisecond
+
+
+class Connected(Protocol):
+    """A store of which the guard knows."""
+
+    @property
+    def is_up(self) -> bool: ...
 
 
 class Guard:
@@ -52,6 +62,7 @@ class Guard:
         self._is_suspected = False
         self._heard_at = -1.0
         self.debt: Debt = NO_DEBT
+        self._watched: weakref.WeakSet[Connected] = weakref.WeakSet()
         on_fork(self)
         self._adopt()
 
@@ -161,6 +172,7 @@ class Guard:
     def after_fork(self) -> None:
         """In a forked child: the thread that mends was the parent's; what it owed is owed here."""
         self._lock, self._wake, self._thread = threading.Lock(), threading.Event(), None
+        self._watched = weakref.WeakSet()
         if self.is_open or self.debt:
             self._mend()
 
@@ -178,6 +190,7 @@ class Guard:
                     store.answer(Ping())
                     self._adopt()  # who died while the store was away has nobody else
                     self._repay(store)
+                    self._await_connections()
                 except StoreAway as away:
                     self._still_away(away.why)
                     continue
@@ -201,6 +214,17 @@ class Guard:
         finally:
             if store is not None:
                 store.close()
+
+    def watch(self, store: "Connected") -> None:
+        """Let requests through again only when this store, too, has its connection back."""
+        self._watched.add(store)
+
+    def _await_connections(self) -> None:
+        until = self._clock.mono() + _CONNECTED_WITHIN_S
+        while not all(store.is_up for store in tuple(self._watched)):
+            if self._closed or self._clock.mono() > until:
+                return
+            self._wake.wait(0.01)
 
     def _still_away(self, why: str) -> None:
         with self._lock:

@@ -66,13 +66,13 @@ class AsyncRedis:
 
     @property
     def is_up(self) -> bool:
-        """Whether a request would find a connection."""
-        return self._link.is_up
+        """False while a connection that was lost, or never came about, is being made."""
+        return not self._link.is_reconnecting
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What keeps the near tier from answering by itself, in words."""
-        if self.mirror is None or not self._link.is_up or self._link.hears:
+        if self.mirror is None or self._link.is_reconnecting or self._link.hears:
             return ()
         return ("announcements are not permitted (SSUBSCRIBE): near copies are validated",)
 

@@ -97,7 +97,7 @@ class BlockingRedis:
 
     @property
     def is_up(self) -> bool:
-        return self._store is not None and self._store.is_up
+        return self._store is None or self._store.is_up
 
     @property
     def notes(self) -> tuple[str, ...]:

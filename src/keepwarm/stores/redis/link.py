@@ -84,8 +84,8 @@ class Link:
         operations.now_ms = self._server_ms
 
     @property
-    def is_up(self) -> bool:
-        return self._wire is not None
+    def is_reconnecting(self) -> bool:
+        return self._keeping is not None and not self._keeping.done()
 
     # Asking.
 
