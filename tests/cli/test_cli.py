@@ -257,7 +257,17 @@ async def test_doctor_is_content_with_a_store_of_ours(cache: Cache, run: Run) ->
     assert body["ok"] is True
     grades = {finding["name"]: finding["grade"] for finding in body["findings"]}
     assert grades == dict.fromkeys(
-        ("connection", "version", "memory", "eviction", "permissions", "epoch", "password"), "ok"
+        (
+            "connection",
+            "version",
+            "memory",
+            "eviction",
+            "permissions",
+            "near tier",
+            "epoch",
+            "password",
+        ),
+        "ok",
     )
 
 
@@ -442,3 +452,12 @@ def test_the_installed_command(server: EmbeddedServer) -> None:
 
     assert json.loads(ended.stdout)["limitBytes"] == 512 * 2**20
     assert ended.stderr == ""
+
+
+def test_doctor_says_when_near_tiers_cannot_be_told_of_changes(run: Run) -> None:
+    with ManagedServer(withheld=("ssubscribe",)) as server:
+        body = told(run("doctor", "--json", REDIS_URL=server.url))
+
+    (finding,) = (f for f in body["findings"] if f["name"] == "near tier")
+    assert finding["grade"] == "warning"
+    assert "+ssubscribe" in finding["advice"]

@@ -48,6 +48,7 @@ def examine(target: Target, client: Any) -> Iterator[Finding]:
         return
     yield from _memory(info)
     yield from _permissions(target, client)
+    yield _announcements(target, client)
     yield _epoch(target, client, info)
     yield from _clock(client)
     yield _protection(target)
@@ -140,6 +141,28 @@ def _permissions(target: Target, client: Any) -> Iterator[Finding]:
         yield Finding("permissions", "wrong", f"refused: {', '.join(refused)}", advice)
     else:
         yield Finding("permissions", "ok", "may do all that the cache needs")
+
+
+def _announcements(target: Target, client: Any) -> Finding:
+    """Whether near tiers can be told of changes, and so answer without asking (strict)."""
+    channel = f"{{{target.namespace}}}:doctor.{secrets.token_hex(8)}"
+
+    def hear() -> None:
+        listening = client.pubsub()
+        try:
+            listening.ssubscribe(channel)
+            client.execute_command("SPUBLISH", channel, "x")
+            listening.get_sharded_message(timeout=1.0) if target.address.is_cluster else (
+                listening.get_message(timeout=1.0)
+            )
+        finally:
+            listening.close()
+
+    if _permitted(hear) is _REFUSED:
+        advice = f"allow this user: +ssubscribe +spublish &{{{target.namespace}}}:*"
+        found = "may not subscribe: near hits ask the store each time"
+        return Finding("near tier", "warning", found, advice)
+    return Finding("near tier", "ok", "is told of every change")
 
 
 def _epoch(target: Target, client: Any, info: _Info) -> Finding:
