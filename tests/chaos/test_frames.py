@@ -55,34 +55,37 @@ def test_another_protocol_is_refused() -> None:
 
 def test_pushes_are_lost_and_replies_are_not() -> None:
     """On one connection: the reply after a lost push answers the request after it."""
-    with EmbeddedServer() as server, FaultProxy(server.url, resp3=True) as proxy:
-        with socket.create_connection((proxy.host, proxy.port), timeout=5) as sock:
-            reader = hiredis.Reader()
+    with (
+        EmbeddedServer() as server,
+        FaultProxy(server.url, resp3=True) as proxy,
+        socket.create_connection((proxy.host, proxy.port), timeout=5) as sock,
+    ):
+        reader = hiredis.Reader()
 
-            def next_message() -> object:
-                while (found := reader.gets()) is False:
-                    reader.feed(sock.recv(4096))
-                return found
+        def next_message() -> object:
+            while (found := reader.gets()) is False:
+                reader.feed(sock.recv(4096))
+            return found
 
-            def ask(*words: str) -> object:
-                sock.sendall(hiredis.pack_command(words))
-                return next_message()
+        def ask(*words: str) -> object:
+            sock.sendall(hiredis.pack_command(words))
+            return next_message()
 
-            ask("HELLO", "3", "AUTH", "default", server.password)
-            assert isinstance(ask("SUBSCRIBE", "news"), hiredis.PushNotification)
-            assert ask("PUBLISH", "news", "1") is not None
-            next_message()  # the push and the count, in either order
+        ask("HELLO", "3", "AUTH", "default", server.password)
+        assert isinstance(ask("SUBSCRIBE", "news"), hiredis.PushNotification)
+        assert ask("PUBLISH", "news", "1") is not None
+        next_message()  # the push and the count, in either order
 
-            proxy.drop_pushes()
-            assert [ask("PUBLISH", "news", str(n)) for n in range(3)] == [1, 1, 1]
-            assert ask("PING") == b"PONG"
-            assert proxy.pushes_dropped == 3
+        proxy.drop_pushes()
+        assert [ask("PUBLISH", "news", str(n)) for n in range(3)] == [1, 1, 1]
+        assert ask("PING") == b"PONG"
+        assert proxy.pushes_dropped == 3
 
-            proxy.pass_through()
-            assert proxy.open == 1  # nothing was torn: the connection goes on
-            both = [ask("PUBLISH", "news", "4"), next_message()]
-            assert [b"message", b"news", b"4"] in both
-            assert 1 in both
+        proxy.pass_through()
+        assert proxy.open == 1  # nothing was torn: the connection goes on
+        both = [ask("PUBLISH", "news", "4"), next_message()]
+        assert [b"message", b"news", b"4"] in both
+        assert 1 in both
 
 
 def test_only_a_proxy_that_reads_resp3_drops_pushes() -> None:
