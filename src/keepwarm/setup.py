@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from keepwarm.core.keys import check_namespace
 from keepwarm.core.policy import Duration, Policy
+from keepwarm.core.times import TIMES, Times
 from keepwarm.core.units import seconds, size
 from keepwarm.engine.answers import Parts, SystemClock
 from keepwarm.engine.cache import BaseCache
@@ -58,6 +59,8 @@ class Cache(BaseCache):
     unconfirmed invalidations outlive the process. `secrets` authenticate stored values,
     `encryption_keys` encrypt them; the first of each writes, all read.
 
+    `clock` and `times` are for tests: all processes of a namespace must agree on the times.
+
     Raises ConfigurationError, naming what is wrong. Connects only at `start()` or first
     use, and not even then raises if the store is away.
     """
@@ -79,6 +82,7 @@ class Cache(BaseCache):
         strict_set: bool = False,
         journal: str | os.PathLike[str] | None = None,
         clock: Clock | None = None,
+        times: Times = TIMES,
     ) -> None:
         check_namespace(namespace)
         if fills is not None and fills < 1:
@@ -99,7 +103,12 @@ class Cache(BaseCache):
             local = MemoryStore(near_bytes, is_lossy=False)
         else:
             connect, connect_blocking, connect_quietly = _redis(
-                url, namespace, sealing, operation_timeout, is_strict=coherence == "strict"
+                url,
+                namespace,
+                sealing,
+                operation_timeout,
+                is_strict=coherence == "strict",
+                times=times,
             )
         kept = Journal(journal, namespace) if journal is not None and local is None else None
         guard = Guard(connect_quietly or _local(local), ticking, kept)
@@ -252,7 +261,13 @@ def _local(local: MemoryStore | None) -> Callable[[], BlockingShared]:
 
 
 def _redis(
-    url: str, namespace: str, sealing: Sealing, timeout: Duration | None, *, is_strict: bool
+    url: str,
+    namespace: str,
+    sealing: Sealing,
+    timeout: Duration | None,
+    *,
+    is_strict: bool,
+    times: Times,
 ) -> tuple[Callable[[], AsyncShared], Callable[[], BlockingShared], Callable[[], BlockingShared]]:
     try:
         from keepwarm.stores.redis.aio import AsyncRedis
@@ -268,9 +283,9 @@ def _redis(
     address = parse_address(url)
     settings = (address, namespace, sealing, timeout_s)
     return (
-        lambda: AsyncRedis(*settings, is_strict=is_strict),
-        lambda: BlockingRedis(*settings, is_strict=is_strict),
-        lambda: BlockingRedis(*settings, is_quiet=True),
+        lambda: AsyncRedis(*settings, is_strict=is_strict, times=times),
+        lambda: BlockingRedis(*settings, is_strict=is_strict, times=times),
+        lambda: BlockingRedis(*settings, is_quiet=True, times=times),
     )
 
 
