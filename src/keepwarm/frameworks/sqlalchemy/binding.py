@@ -243,7 +243,8 @@ class Binding:
         if session is None or session._flushing or not session.in_transaction():
             return  # a flush names its rows one by one
         touched = self._rules.of_statement(context, statement)
-        if touched:
+        if touched is not None:
+            snapshots.refuse(current_fill(), snapshots.WROTE)
             self._touch(session, touched)
 
     def touch_bulk(self, session: Session, mappers: set[Mapper[Any]]) -> None:

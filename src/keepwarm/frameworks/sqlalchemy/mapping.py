@@ -159,21 +159,21 @@ class Rules:
             found |= self._tables.get(_name(table), NOTHING)
         return found
 
-    def of_statement(self, context: ExecutionContext, statement: str) -> Touched:
-        """What a statement ends that did not come from the unit of work."""
+    def of_statement(self, context: ExecutionContext, statement: str) -> Touched | None:
+        """What a statement ends that did not come from the unit of work; None if it only reads."""
         named = context.execution_options.get(TAGS_OPTION)
         if named is not None:
             return Touched(frozenset(map(check_tag, _listed(named))))
         compiled: Any = context.compiled
         if compiled is None or getattr(context, "is_text", False):
-            return NOTHING if only_reads(statement) else Touched(everything="text SQL was executed")
+            return None if only_reads(statement) else Touched(everything="text SQL was executed")
         if getattr(context, "isddl", False):
             is_new = isinstance(compiled.statement, _MAKES_NEW)
             return NOTHING if is_new else Touched(everything="the schema was changed")
-        found = NOTHING
+        found = None
         for element in (compiled.statement, *(cte.element for cte in compiled.ctes or ())):
             if isinstance(element, UpdateBase):
-                found |= self._of_dml(element)
+                found = (found or NOTHING) | self._of_dml(element)
         return found
 
     def _of_dml(self, statement: UpdateBase) -> Touched:
