@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
 
 from keepwarm.stores.redis.server import EmbeddedServer
+from keepwarm.testing.faults import FaultProxy
 from keepwarm.testing.servers import valkey
 
 
@@ -26,3 +28,22 @@ def direct(server: EmbeddedServer) -> Iterator[redis.Redis]:
 @pytest.fixture
 def namespace() -> str:
     return f"test-{os.urandom(6).hex()}"
+
+
+@pytest.fixture(scope="module")
+def healthy() -> Iterator[EmbeddedServer]:
+    """One that stays well: faults happen before it."""
+    with valkey(tcp=True) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(healthy: EmbeddedServer) -> Iterator[FaultProxy]:
+    with FaultProxy(healthy.url, resp3=True) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def admin(healthy: EmbeddedServer) -> Iterator[Any]:
+    with redis.Redis.from_url(healthy.url) as client:
+        yield client
