@@ -128,3 +128,20 @@ async def test_a_user_reads_his_own_write_on_a_bounded_process(
         assert await asked(ack.token) == 2
         clock.advance(61)
         assert not there.tokens.is_recent(ack.token)
+
+
+async def test_a_set_while_the_cache_is_off_ends_what_was_there(cache: Cache) -> None:
+    """Else the older value would come back with the cache."""
+
+    @cache("plain", key="f:{n}")
+    async def double(n: int) -> int:
+        return 2 * n
+
+    assert await cache.set("k", "older", "plain")
+    assert await double(1) == 2
+    cache.enabled = False
+    assert not await cache.set("k", "newer", "plain")
+    assert not await double.put(7, 1)
+    cache.enabled = True
+    assert await cache.get("k") is None
+    assert await double.peek(1) is None

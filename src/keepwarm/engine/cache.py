@@ -198,7 +198,7 @@ class BaseCache(Decorators):
     ) -> bool:
         """As `set`, for several keys with the same policy and tags."""
         plan = self.plans.set_many(values, policy, tags, type)
-        return self.enabled and await self.do(plan)
+        return await self.do(plan if self.enabled else self.plans.discard(*values))
 
     async def get_or_set(
         self,

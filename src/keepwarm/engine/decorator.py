@@ -78,7 +78,11 @@ class _Handle:
     def _invalidate(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Plan[Ack]:
         return self._spec.plans.invalidate_keys((self._key(args, kwargs),), ())
 
-    def _put(self, value: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Plan[bool]:
+    def _put(
+        self, enabled: bool, value: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Plan[bool]:
+        if not enabled:
+            return self._spec.plans.discard(self._key(args, kwargs))
         subject = self._spec.subject(self._spec.bind(self._before + args, kwargs))
         return self._spec.plans.keep(subject, self._spec.codec, value)
 
@@ -142,7 +146,7 @@ class AsyncCached(_Handle, Generic[P, T]):
 
     async def put(self, value: T, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Store `value`, read nobody knows when: `unfenced`. False where it was not stored."""
-        return self._cache.enabled and await self._cache.do(self._put(value, args, kwargs))
+        return await self._cache.do(self._put(self._cache.enabled, value, args, kwargs))
 
     async def explain(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """A sentence on what a call would be answered from."""
@@ -191,7 +195,7 @@ class BlockingCached(_Handle, Generic[P, T]):
 
     def put(self, value: T, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Store `value`, read nobody knows when: `unfenced`. False where it was not stored."""
-        return self._cache.enabled and self._cache.do(self._put(value, args, kwargs))
+        return self._cache.do(self._put(self._cache.enabled, value, args, kwargs))
 
     def explain(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """A sentence on what a call would be answered from."""

@@ -244,6 +244,11 @@ class Plans:
 
         return Plan(keeping.keep(items), self._call(codec), finish)
 
+    def discard(self, *keys: str) -> Plan[bool]:
+        """A set while the cache is off: nothing is stored, but what was there is out of date."""
+        recipe = invalidating.invalidate_keys(tuple(map(check_key, keys)), ())
+        return Plan(recipe, self._call(self._plain), lambda _verdict: (False, ()))
+
     def touch(self, key: str, policy: str | Policy, hint: Any) -> Plan[bool]:
         codec = self.codec(hint)
         subject = self.subject(check_key(key), codec, policy)

@@ -129,7 +129,7 @@ class BlockingCache(Decorators):
     ) -> bool:
         """As Cache.set_many."""
         plan = self._owner.plans.set_many(values, policy, tags, type)
-        return self.enabled and self.do(plan)
+        return self.do(plan if self.enabled else self._owner.plans.discard(*values))
 
     def get_or_set(
         self,
