@@ -186,7 +186,7 @@ async def test_when_and_the_switch_send_calls_to_the_origin(cache: Cache, table:
     assert outcomes[0].reason is Reason.DISABLED
     await cache.invalidate("whatever")  # carried out also while off
     cache.enabled = True
-    assert await row(2) == Row(2, ["name 2"])
+    assert await row(2) == Row(2, ["new"]), "the put ended what was there"
 
 
 async def test_by_hand(cache: Cache) -> None:
