@@ -19,6 +19,7 @@ from sqlalchemy import (
     create_engine,
     event,
     make_url,
+    select,
 )
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
@@ -158,6 +159,11 @@ class Desk:
                 await connection.run_sync(Base.metadata.create_all)
         else:
             Base.metadata.create_all(self.engine)
+
+    async def outbox_is_empty(self) -> None:
+        """Return once no row is left."""
+        while await self.run(self.sessions(), lambda s: s.scalars(select(outbox.c.id)).all()):
+            await asyncio.sleep(0.01)
 
     async def start(self, binding: Binding) -> None:
         if self.is_async:

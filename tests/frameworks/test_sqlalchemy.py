@@ -67,8 +67,6 @@ def shelf(cache: Cache) -> Shelf:
 @pytest.fixture
 async def sessions(desk: Desk, cache: Cache) -> Any:
     """Bound, in outbox mode, with two things, a shop, its room and stock in the database."""
-    made = desk.sessions()
-    desk.bind(cache, made)
 
     def seed(session: Session) -> None:
         session.add_all([Thing(id=1, owner="ann"), Thing(id=2, owner="bob"), Shop(id=1)])
@@ -76,7 +74,9 @@ async def sessions(desk: Desk, cache: Cache) -> Any:
         session.add_all([Room(id=1, shop_id=1), Stock(id=1, shop_id=1), Diary()])
         session.commit()
 
-    await desk.run(made, seed)
+    await desk.run(desk.sessions(), seed)
+    made = desk.sessions()
+    desk.bind(cache, made)
     return made
 
 

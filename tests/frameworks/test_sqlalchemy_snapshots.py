@@ -51,14 +51,14 @@ class Reader:
 
 @pytest.fixture
 async def sessions(desk: Desk, cache: Cache) -> Any:
-    made = desk.sessions(expire_on_commit=False)
-    desk.bind(cache, made)
 
     def seed(session: Session) -> None:
         session.add(Thing(id=1, owner="ann", name="old"))
         session.commit()
 
-    await desk.run(made, seed)
+    await desk.run(desk.sessions(), seed)
+    made = desk.sessions(expire_on_commit=False)
+    desk.bind(cache, made)
     return made
 
 

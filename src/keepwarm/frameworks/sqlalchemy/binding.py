@@ -278,7 +278,13 @@ class Binding:
         if not fresh:
             return
         if self._outbox is not None:
-            unit.outbox_ids.append(self._outbox.put(session.connection(), fresh))
+            connection = session.connection()
+            unit.outbox_ids.append(self._outbox.put(connection, fresh))
+            # What earlier writes left there goes with this one: no transaction of its own.
+            done = self._ledger.take_done()
+            if done:
+                unit.erased += done
+                self._outbox.erase(connection, done)
         if fresh.tags:
             try:
                 unit.writings.append(self._hands.announce(fresh.tags))
@@ -306,7 +312,11 @@ class Binding:
         if transaction.parent is not None:
             return
         unit = self._units.pop(session, None)
-        if unit is None or not (unit.is_ready or unit.writings):
+        if unit is None:
+            return
+        if not unit.is_committed:
+            self._ledger.confirmed(unit.erased)
+        if not (unit.is_ready or unit.writings):
             return
         receipt, failure = unit.receipt, None
         try:

@@ -30,7 +30,7 @@ log = logging.getLogger("keepwarm")
 
 LOOKS_EVERY_S = 0.5  # one small SELECT on a table that is nearly always empty
 RIPE_AFTER_S = 1.0  # a living writer is done with his row long before
-GATHERS_S = 0.05  # rows of confirmed writes are deleted in batches
+GATHERS_S = 0.25  # rows of confirmed writes that the next write has not deleted by then
 _MOST_TAGS = 1_000  # a script of about a millisecond
 SWEEPING = "keepwarm_sweeping"
 """Execution option of the sweeper's connections, for who counts or logs statements."""
@@ -93,6 +93,7 @@ class Ledger:
             self._in_vain.update(ids)
 
     def take_done(self) -> tuple[str, ...]:
+        """Rows of confirmed writes; who takes them deletes them, or gives them back."""
         with self._lock:
             done, self._done = self._done, set()
             return tuple(done)
@@ -142,7 +143,11 @@ def sweep(ledger: Ledger, now: float, *, is_away: bool, at_once: bool, looks: bo
     """Delete what is confirmed; then look, if `looks`, and finish what is ripe."""
     done = ledger.take_done()
     if done:
-        yield Erase(done)
+        try:
+            yield Erase(done)
+        except Exception:
+            ledger.confirmed(done)
+            raise
     if not looks:
         return
     before = ledger.unfinished()
@@ -228,7 +233,10 @@ class AsyncSweeper(_Sweeper):
         with contextlib.suppress(StopIteration):
             while True:
                 step = steps.send(reply)
-                reply = await self._answer(engine, step)
+                try:
+                    reply = await self._answer(engine, step)
+                except Exception as error:  # noqa: BLE001 - raised again, by the rules
+                    steps.throw(error)
 
     async def aclose(self) -> None:
         task, self._task = self._task, None
@@ -309,7 +317,10 @@ class BlockingSweeper(_Sweeper):
         with contextlib.suppress(StopIteration):
             while True:
                 step = steps.send(reply)
-                reply = self._answer(engine, step)
+                try:
+                    reply = self._answer(engine, step)
+                except Exception as error:  # noqa: BLE001 - raised again, by the rules
+                    steps.throw(error)
 
     def close(self) -> None:
         with self._lock:

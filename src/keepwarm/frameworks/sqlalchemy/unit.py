@@ -37,6 +37,8 @@ class Unit:
     is_committed: bool = False
     writings: list[Any] = field(default_factory=list)
     outbox_ids: list[str] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
+    """Rows of earlier, confirmed writes that this transaction deletes."""
     updating: set[InstanceState[Any]] = field(default_factory=set)
     _frames: list[tuple[SessionTransaction | None, Touched]] = field(
         default_factory=lambda: [(None, NOTHING)]
