@@ -14,7 +14,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from keepwarm.stores.redis.binary import NoServer
 from keepwarm.testing.chaos import report
 from keepwarm.testing.chaos.cells import Cell, Result, run
 from keepwarm.testing.chaos.injectors import INJECTORS
@@ -33,11 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _cells(options)
     began, start = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     print(report.heading(), flush=True)
-    try:
-        results = asyncio.run(_run(chosen))
-    except NoServer as error:
-        print(error, file=sys.stderr)
-        return 2
+    results = asyncio.run(_run(chosen))
     print(report.total(results))
     took_s = time.monotonic() - start
     if options.json:

@@ -19,7 +19,7 @@ TTL_S = 300
 
 
 class BareKinds:
-    """As cached.AsyncKinds with GET, SETEX and DEL, without stamps."""
+    """As cached.AsyncKinds with GET, SET and DEL, without stamps."""
 
     def __init__(self, url: str, rows: Rows, pace: Pace) -> None:
         self._redis = Redis.from_url(url)
@@ -35,7 +35,7 @@ class BareKinds:
         await asyncio.sleep(self._pace.linger_s())
         versions = self._rows.read(rows_of(kind, number))
         await asyncio.sleep(self._pace.linger_s())
-        await self._redis.setex(key, TTL_S, json.dumps(versions))
+        await self._redis.set(key, json.dumps(versions), ex=TTL_S)
         return _shown(versions)
 
     async def invalidate(self, rows: tuple[int, ...]) -> None:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import or_
 
+from redis import RedisError
+
+from keepwarm.stores.redis.binary import NoServer
 from keepwarm.testing.chaos.checker import History, Terms, Verdict, check
 from keepwarm.testing.chaos.crew import Hung
 from keepwarm.testing.chaos.injectors import INJECTORS, Injector, keep_injecting
@@ -53,7 +56,8 @@ class Result:
     took_s: float = 0.0
     not_run: str = ""
     broken: str = ""
-    """A worker that hung or ended by itself: as bad as a broken promise."""
+    """A worker that hung or ended by itself, or a stage that failed: no better than a broken
+    promise."""
 
     @property
     def is_kept(self) -> bool:
@@ -68,14 +72,17 @@ async def run(cell: Cell) -> Result:
     began = time.monotonic()
     injectors = tuple(INJECTORS[fault] for fault in cell.faults)
     needs = reduce(or_, (injector.needs for injector in injectors), Need.NOTHING)
-    async with Stage(replace(cell.cast, needs=needs)) as stage:
-        try:
-            await _play(stage, injectors, cell.seconds)
-        except Hung as error:
-            broken = str(error)
-        else:
-            broken = ""
-        verdict = await asyncio.to_thread(_judge, stage)
+    stage = Stage(replace(cell.cast, needs=needs))
+    verdict, broken = Verdict(), ""
+    try:
+        async with stage:
+            try:
+                await _play(stage, injectors, cell.seconds)
+            except Hung as error:
+                broken = str(error)
+            verdict = await asyncio.to_thread(_judge, stage)
+    except (NoServer, OSError, RedisError) as error:
+        broken = f"the stage failed: {type(error).__name__}: {error}"
     return Result(
         cell,
         verdict,

@@ -56,7 +56,7 @@ async def load_slowly(stage: Stage, dice: random.Random) -> None:
 def _fill(stage: Stage, count: int) -> None:
     with redis.Redis.from_url(stage.primary.url) as client, client.pipeline(False) as pipe:
         for _ in range(count):
-            pipe.setex(f"junk:{os.urandom(6).hex()}", 60, os.urandom(500))
+            pipe.set(f"junk:{os.urandom(6).hex()}", os.urandom(500), ex=60)
         pipe.execute()
 
 

@@ -19,7 +19,7 @@ from keepwarm.testing.chaos.records import (
     now_ns,
 )
 from keepwarm.testing.chaos.rows import Versions
-from keepwarm.testing.chaos.values import Kind, choose, choose_rows, numbers_of
+from keepwarm.testing.chaos.values import Kind, choose, choose_rows, everything
 from keepwarm.testing.chaos.work import SETTLE_S, Work
 
 _MOST_HOPS = 30  # turns of the loop that a call gets before it is cancelled: a fill takes 10-25
@@ -144,9 +144,13 @@ class TaskLoad:
 
     async def read_all(self) -> None:
         """Every row in every way, once all is over."""
-        for kind in Kind:
-            for number in numbers_of(kind):
-                await self.read(kind, number, is_final=True)
+        todo = everything(self._work.dice)
+
+        async def read() -> None:
+            while todo:
+                await self.read(*todo.pop(), is_final=True)
+
+        await asyncio.gather(*(read() for _ in range(self._readers)))
 
     async def _perhaps_cut(self, call: Coroutine[Any, Any, None]) -> None:
         """Make the call, and while cancelling is on, end some at one await or another."""

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError as FutureCancelled
 from typing import Protocol
 
@@ -23,7 +23,7 @@ from keepwarm.testing.chaos.records import (
     now_ns,
 )
 from keepwarm.testing.chaos.rows import Versions
-from keepwarm.testing.chaos.values import Kind, choose, choose_rows, numbers_of
+from keepwarm.testing.chaos.values import Kind, choose, choose_rows, everything
 from keepwarm.testing.chaos.work import SETTLE_S, Work
 
 _CHILD_S = 0.4  # what a forked child does its reads in
@@ -51,10 +51,7 @@ class ThreadLoad:
         threads += [
             threading.Thread(target=self._read, name=f"reader-{n}") for n in range(self._readers)
         ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        _all_of(threads)
 
     def _read(self) -> None:
         work = self._work
@@ -149,9 +146,25 @@ class ThreadLoad:
 
     def read_all(self) -> None:
         """As TaskLoad.read_all."""
-        for kind in Kind:
-            for number in numbers_of(kind):
+        todo = everything(self._work.dice)
+
+        def read() -> None:
+            while True:
+                try:
+                    kind, number = todo.pop()
+                except IndexError:
+                    return
                 self.read(kind, number, is_final=True)
+
+        _all_of(threading.Thread(target=read) for _ in range(self._readers))
+
+
+def _all_of(threads: Iterable[threading.Thread]) -> None:
+    running = tuple(threads)
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
 
 
 def fork(work: Work, number: int, kinds_in: Callable[[Work], Kinds]) -> None:

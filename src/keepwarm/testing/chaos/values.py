@@ -21,6 +21,7 @@ FLICKERING = range(88, 96)
 """Rows that exist in even versions only; as TAGGED otherwise."""
 ROWS = 96
 
+BATCH = 4
 PAGES = (range(20), range(14, 44), range(24, 64))
 ABSENT = -1
 """The version in which a read reports that there was no row."""
@@ -96,7 +97,7 @@ def rows_of(kind: Kind, number: int) -> tuple[int, ...]:
     if kind is Kind.NESTED:
         return (number, beside(number))
     if kind is Kind.BATCH:
-        return tuple((number + n) % len(TAGGED) for n in range(4))
+        return tuple((number + n) % len(TAGGED) for n in range(BATCH))
     return (number,)
 
 
@@ -122,6 +123,14 @@ def numbers_of(kind: Kind) -> range:
     if kind in (Kind.MATCHED, Kind.MATCHED_OUTER):
         return MATCHED
     return FLICKERING if kind is Kind.FLICKER else TAGGED
+
+
+def everything(dice: random.Random) -> list[tuple[Kind, int]]:
+    """Every read there is, in any order; each row once in a batch."""
+    found = [(kind, n) for kind in Kind for n in numbers_of(kind)]
+    found = [(kind, n) for kind, n in found if kind is not Kind.BATCH or n % BATCH == 0]
+    dice.shuffle(found)
+    return found
 
 
 def choose(dice: random.Random) -> tuple[Kind, int]:
