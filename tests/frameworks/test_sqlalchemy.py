@@ -411,29 +411,46 @@ async def test_declared_tags_are_ended_with_the_transaction(
     desk: Desk, cache: Cache, shelf: Shelf
 ) -> None:
     sessions = desk.sessions()
-    binding = desk.bind(cache, sessions, entities={})
+    binding = desk.bind(cache, sessions, entities=None)
     receipts = []
 
     def write(session: Session) -> None:
         receipts.append(binding.declare(session, "thing:1", "things"))
+        session.add(Diary(text="x"))
         session.execute(insert(Diary).values(text="x"))
+        session.execute(text("UPDATE diary SET text = 'y'"))
 
-    async def declared() -> set[str]:
-        return await ends(desk, sessions, shelf, write)
-
-    # A mapping without entities knows no table; what is declared does not change that.
-    assert await declared() == set(shelf._tags)
-    receipts.clear()
-    other = desk.sessions()
-    binding = desk.bind(cache, other, entities={Diary: []})
-    await shelf.fill()
-    await desk.run(other, lambda s: (write(s), s.commit()))
-    assert await shelf.ended() == {"thing:1", "things"}
+    assert await ends(desk, sessions, shelf, write) == {"thing:1", "things"}
     assert receipts[0].ack is not None
     assert receipts[0].tags == ("thing:1", "things")
     assert not receipts[0].is_pending
-    await desk.run(other, lambda s: (write(s), s.rollback()))
-    assert (receipts[1].ack, receipts[1].tags) == (None, ())
+    await shelf.fill()
+    await desk.run(sessions, lambda s: (write(s), s.rollback()))
+    assert (receipts[1].ack, receipts[1].tags, await shelf.ended()) == (None, (), set())
+
+
+async def test_without_a_mapping_a_write_that_declares_nothing_ends_everything(
+    desk: Desk, cache: Cache, shelf: Shelf, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Forgotten is not the same as "nothing", which has to be said."""
+    sessions = desk.sessions()
+    binding = desk.bind(cache, sessions, entities=None)
+    writes = (
+        lambda s: s.add(Diary(text="x")),
+        lambda s: s.execute(insert(Diary).values(text="x")),
+        lambda s: s.execute(text("UPDATE diary SET text = 'y'")),
+    )
+    for write in writes:
+        assert await ends(desk, sessions, shelf, write) == set(shelf._tags)
+        assert (
+            await ends(desk, sessions, shelf, lambda s, w=write: (binding.declare(s), w(s)))
+            == set()
+        )
+    assert await ends(desk, sessions, shelf, lambda s: s.execute(text("SELECT 1"))) == set()
+    strict = desk.sessions()
+    desk.bind(cache, strict, entities=None, mode="strict", outbox=None)
+    with pytest.raises(WriteNotAnnounced, match="declared nothing"):
+        await ends(desk, strict, shelf, writes[0])
 
 
 async def test_a_session_that_is_not_bound_cannot_declare(desk: Desk, cache: Cache) -> None:

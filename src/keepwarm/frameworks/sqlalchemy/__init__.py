@@ -53,7 +53,8 @@ def bind(
 
     `sessions` is a sessionmaker, a subclass of Session, their async kin, or several of
     them; those through which cached functions read belong to them, too. Placeholders are
-    columns; of a row that moves, old and new values count.
+    columns; of a row that moves, old and new values count. Without entities (None) each
+    transaction that writes says what it ends: `binding.declare(session, *tags)`.
 
     With an `outbox` (its table, or the name of it) a write is committed whether or not the
     store can be reached, and what it ends is written down in the same transaction;

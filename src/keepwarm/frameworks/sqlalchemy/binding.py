@@ -85,15 +85,19 @@ class Binding:
     def declare(self, session: AnySession, *tags: str) -> Receipt:
         """Say that the session's transaction changes what has these tags.
 
-        For writes that the mapping does not describe. Returns the transaction's receipt.
+        For writes that the mapping does not describe; without a mapping every transaction
+        that writes must say so, if only `declare(session)`: it ends nothing. Returns the
+        transaction's receipt.
         """
         plain = _plain(session)
         if not isinstance(plain, self._kinds):
             raise ConfigurationError("this session is not bound: give its sessionmaker to bind()")
         if not plain.in_transaction():
             plain.begin()
+        unit = self._unit(plain)
+        unit.is_declared = True
         self._touch(plain, Touched(frozenset(map(check_tag, tags))))
-        return self._unit(plain).receipt
+        return unit.receipt
 
     def receipt(self, session: AnySession) -> Receipt:
         """How far the session's present transaction got, to be looked at after its end."""
@@ -168,7 +172,6 @@ class Binding:
     def _touch(self, session: Session, touched: Touched) -> None:
         if not touched:
             return
-        snapshots.refuse(current_fill(), snapshots.WROTE)
         if touched.everything:
             if self.mode == "strict":
                 # No mark covers everything, so a crash after the commit would leave it stale.
@@ -190,9 +193,14 @@ class Binding:
                 log.warning("a session that is not bound writes %s: nothing is invalidated", name)
         return None
 
+    def _wrote(self, session: Session) -> None:
+        snapshots.refuse(current_fill(), snapshots.WROTE)
+        self._unit(session).has_written = True
+
     def _before_insert(self, mapper: Mapper[Any], _: Connection, row: Any) -> None:
-        if self._mine(mapper, row) is not None:
-            snapshots.refuse(current_fill(), snapshots.WROTE)
+        session = self._mine(mapper, row)
+        if session is not None:
+            self._wrote(session)
 
     def _after_insert(self, mapper: Mapper[Any], connection: Connection, row: Any) -> None:
         session = self._mine(mapper, row)
@@ -206,7 +214,7 @@ class Binding:
         session = self._mine(mapper, row)
         if session is None or not session.is_modified(row):
             return
-        snapshots.refuse(current_fill(), snapshots.WROTE)
+        self._wrote(session)
         state = inspect(row)
         self._unit(session).updating.add(state)
         for entity in self._rules.of(mapper):
@@ -225,7 +233,7 @@ class Binding:
         session = self._mine(mapper, row)
         if session is None:
             return
-        snapshots.refuse(current_fill(), snapshots.WROTE)
+        self._wrote(session)
         for entity in self._rules.of(mapper):
             self._touch(session, _before(entity, connection, inspect(row)))
         self._touch(session, self._rules.of_deleted(mapper))
@@ -244,12 +252,13 @@ class Binding:
             return  # a flush names its rows one by one
         touched = self._rules.of_statement(context, statement)
         if touched is not None:
-            snapshots.refuse(current_fill(), snapshots.WROTE)
+            self._wrote(session)
             self._touch(session, touched)
 
     def touch_bulk(self, session: Session, mappers: set[Mapper[Any]]) -> None:
         """Rows of `mappers` are about to be written by Session.bulk_…, past the unit of work."""
         if self._listening and isinstance(session, self._kinds):
+            self._wrote(session)
             for mapper in mappers:
                 self._touch(session, self._rules.of_bulk(mapper))
 
@@ -260,9 +269,12 @@ class Binding:
             return
         session.flush()
         unit = self._units.get(session)
-        if unit is not None:
-            self._announce(session, unit)
-            unit.is_ready = bool(unit.announced)
+        if unit is None:
+            return
+        if self._rules.is_by_hand and unit.has_written and not unit.is_declared:
+            self._touch(session, Touched(everything="a transaction wrote and declared nothing"))
+        self._announce(session, unit)
+        unit.is_ready = bool(unit.announced)
 
     def _flushed(self, session: Session, _: Any) -> None:
         unit = self._units.get(session)
@@ -360,8 +372,8 @@ class Binding:
 
 
 _ADVICE = (
-    "Name its tags: bind(…, {Entity: Tags(…, bulk=[…])}), or the statement's "
-    'execution_options={"keepwarm_tags": [...]} ([] if nothing cached depends on it)'
+    "Name its tags: bind(…, {Entity: Tags(…, bulk=[…])}), binding.declare(session, …), or the "
+    'statement\'s execution_options={"keepwarm_tags": [...]} ([] if nothing cached depends on it)'
 )
 
 

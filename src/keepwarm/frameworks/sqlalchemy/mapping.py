@@ -43,8 +43,8 @@ class Tags:
         object.__setattr__(self, "bulk", None if bulk is None else _listed(bulk))
 
 
-Declared: TypeAlias = Mapping[Any, Tags | Iterable[str]]
-"""Entities (or tables without one) and the tags of their rows."""
+Declared: TypeAlias = Mapping[Any, Tags | Iterable[str]] | None
+"""Entities (or tables without one) and the tags of their rows; None: all is said by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +119,13 @@ class Rules:
     """What bound entities' writes end, whichever way they are made."""
 
     def __init__(self, declared: Declared) -> None:
+        self.is_by_hand = declared is None
+        """Each transaction that writes says itself what it ends, if only that it is nothing."""
         self.entities: list[Entity] = []
         self._tables: dict[_TableName, Touched] = {}
         self._by_mapper: dict[Mapper[Any], tuple[Entity, ...]] = {}
         self._deletes: dict[Mapper[Any], Touched] = {}
-        for kind, given in declared.items():
+        for kind, given in (declared or {}).items():
             tags = given if isinstance(given, Tags) else Tags(*_listed(given))
             if isinstance(kind, TableClause):
                 self._bind(kind, _of_table(kind, tags))
@@ -166,10 +168,10 @@ class Rules:
             return Touched(frozenset(map(check_tag, _listed(named))))
         compiled: Any = context.compiled
         if compiled is None or getattr(context, "is_text", False):
-            return None if only_reads(statement) else Touched(everything="text SQL was executed")
+            return None if only_reads(statement) else self._unless_by_hand("text SQL was executed")
         if getattr(context, "isddl", False):
             is_new = isinstance(compiled.statement, _MAKES_NEW)
-            return NOTHING if is_new else Touched(everything="the schema was changed")
+            return NOTHING if is_new else self._unless_by_hand("the schema was changed")
         found = None
         for element in (compiled.statement, *(cte.element for cte in compiled.ctes or ())):
             if isinstance(element, UpdateBase):
@@ -177,6 +179,8 @@ class Rules:
         return found
 
     def _of_dml(self, statement: UpdateBase) -> Touched:
+        if self.is_by_hand:
+            return NOTHING
         table: Any = statement.table
         if not isinstance(table, TableClause):
             return Touched(everything="one statement changed several tables")
@@ -188,6 +192,9 @@ class Rules:
         if isinstance(statement, Delete):
             found |= self._reached(table, frozenset())
         return found
+
+    def _unless_by_hand(self, why: str) -> Touched:
+        return NOTHING if self.is_by_hand else Touched(everything=why)
 
     def _is_mapped(self, table: TableClause) -> bool:
         name = _name(table)

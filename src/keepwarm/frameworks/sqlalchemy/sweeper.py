@@ -82,12 +82,18 @@ class Ledger:
         return bool(self._done)
 
     def confirmed(self, ids: Iterable[str]) -> None:
+        """Rows whose invalidation is done; to be deleted by whoever writes or sweeps next."""
         with self._lock:
             self._done.update(ids)
-            self._failed.difference_update(ids)
-            self._ripe.difference_update(ids)
+
+    def finished(self, ids: Iterable[str]) -> None:
+        """Rows that are gone."""
+        with self._lock:
+            for known in (self._failed, self._in_vain, self._ripe):
+                known.difference_update(ids)
 
     def failed(self, ids: Iterable[str]) -> None:
+        """Rows that somebody tried to finish in vain."""
         with self._lock:
             self._failed.update(ids)
             self._in_vain.update(ids)
@@ -160,8 +166,8 @@ def sweep(ledger: Ledger, now: float, *, is_away: bool, at_once: bool, looks: bo
         if not is_confirmed:
             ledger.failed(ids)
             continue  # the others must be owed, too
-        ledger.confirmed(ids)
         yield Erase(ids)
+        ledger.finished(ids)
 
 
 def _batches(rows: Iterable[Row]) -> Iterable[list[Row]]:
@@ -185,14 +191,17 @@ class _Sweeper:
         self._outbox = outbox
         self._ledger = ledger
         self._looked_at = float("-inf")
+        self._errors = 0
         self._was_troubled = False
 
     def _sweep(self, *, at_once: bool = False) -> Sweep:
-        now = time.monotonic()
-        is_away = self._cache.stats().breaker == "open"
+        now, stats = time.monotonic(), self._cache.stats()
+        is_away = stats.breaker == "open"
         looks = at_once or now - self._looked_at >= LOOKS_EVERY_S * 0.9
         if looks:
-            self._looked_at = now
+            # Where the store has been away since the last look, a row's writer met that, too.
+            at_once = at_once or stats.errors > self._errors
+            self._looked_at, self._errors = now, stats.errors
         return sweep(self._ledger, now, is_away=is_away, at_once=at_once, looks=looks)
 
     def _told(self, error: Exception) -> None:

@@ -32,6 +32,9 @@ class Unit:
 
     receipt: Receipt = field(default_factory=Receipt)
     announced: Touched = NOTHING
+    has_written: bool = False
+    is_declared: bool = False
+    """Somebody said what this transaction ends, if only that it is nothing."""
     is_ready: bool = False
     """Everything was announced and COMMIT may have been sent."""
     is_committed: bool = False
