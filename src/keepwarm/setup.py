@@ -282,10 +282,11 @@ def _redis(
     )
     address = parse_address(url)
     settings = (address, namespace, sealing, timeout_s)
+    patient = (address, namespace, sealing, max(timeout_s, times.patient_s))
     return (
         lambda: AsyncRedis(*settings, is_strict=is_strict, times=times),
         lambda: BlockingRedis(*settings, is_strict=is_strict, times=times),
-        lambda: BlockingRedis(*settings, is_quiet=True, times=times),
+        lambda: BlockingRedis(*patient, is_quiet=True, times=times),
     )
 
 

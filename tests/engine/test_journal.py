@@ -98,6 +98,7 @@ async def test_a_process_that_goes_on_living_pays_for_one_that_died(
         proxy.pass_through()
         while cache.stats().breaker == "open":
             await cache.get_or_set("k", lambda: "new", "plain", tags=["t"])
+            await asyncio.sleep(0.001)  # the proxy lives on this process's interpreter lock
         assert await cache.get_or_set("k", lambda: "new", "plain", tags=["t"]) == "new"
     assert list(tmp_path.iterdir()) == []
 
@@ -205,3 +206,60 @@ def test_a_place_that_cannot_be_used_is_refused_when_it_is_named(tmp_path: Path)
     for place in (file, file / "below"):
         with pytest.raises(ConfigurationError, match="must be a directory"):
             Cache("redis://127.0.0.1:1", journal=place)
+
+
+async def test_a_new_process_does_not_serve_what_a_living_one_still_owes(
+    proxy: FaultProxy, namespace: str, tmp_path: Path
+) -> None:
+    """It may have adopted the debt of a process that died, and not repaid it yet."""
+    async with Cache(proxy.url, namespace=namespace, policies=POLICIES) as cache:
+        await cache.get_or_set("k", lambda: "old", "plain", tags=["t"])
+    owner = Cache("redis://127.0.0.1:1", namespace=namespace, policies=POLICIES, journal=tmp_path)
+    async with owner:
+        with pytest.raises(NotAcknowledged):
+            await owner.invalidate("t")
+        settings = {"policies": POLICIES, "journal": tmp_path}
+        async with Cache(proxy.url, namespace=namespace, **settings) as cache:
+            assert await cache.get_or_set("k", lambda: "new", "plain", tags=["t"]) == "new"
+        assert len(list(tmp_path.glob("*.journal"))) == 1, "the debt stays its owner's"
+
+
+async def test_who_closes_in_debt_leaves_it_to_the_next_at_once(
+    proxy: FaultProxy, namespace: str, tmp_path: Path
+) -> None:
+    """Also in the same process, as where an application is started again in place."""
+    settings = {"policies": POLICIES, "journal": tmp_path}
+    async with Cache(proxy.url, namespace=namespace, **settings) as cache:
+        await cache.get_or_set("k", lambda: "old", "plain", tags=["t"])
+        proxy.refuse()
+        with pytest.raises(NotAcknowledged):
+            await cache.invalidate("t")
+    proxy.pass_through()
+    async with Cache(proxy.url, namespace=namespace, **settings) as cache:
+        assert await cache.get_or_set("k", lambda: "new", "plain", tags=["t"]) == "new"
+        while cache.owed():
+            await asyncio.sleep(0.005)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_forked_child_owes_what_its_parent_owes(
+    proxy: FaultProxy, namespace: str, tmp_path: Path
+) -> None:
+    settings = {"policies": POLICIES, "journal": tmp_path, "operation_timeout": "200ms"}
+    parent = Cache(proxy.url, namespace=namespace, **settings)
+    with parent.blocking() as cache:
+        cache.get_or_set("k", lambda: "old", "plain", tags=["t"])
+        proxy.refuse()
+        with pytest.raises(NotAcknowledged):
+            cache.invalidate("t")
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                found = cache.get_or_set("k", lambda: "new", "plain", tags=["t"])
+                status = 0 if found == "new" and parent.owed() else 2
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        proxy.pass_through()
+        cache.close()

@@ -31,6 +31,9 @@ class Times:
     from nothing is distrusted. Longer than any pause a living process takes."""
     leader_s: float = 1.0
     """How long the others wait for a leader that has died in the middle of a fill."""
+    patient_s: float = 0.5
+    """One attempt to reach a store that is away, when nobody waits for it: a process too busy
+    to read a reply within `operation_s` must still find its way back."""
     reconnect_s: float = 0.1
     """Between two attempts to reconnect; jittered by half of it."""
 

@@ -61,10 +61,21 @@ class Guard:
         self._closed = False
         self._is_suspected = False
         self._heard_at = -1.0
-        self.debt: Debt = NO_DEBT
+        self._debt: Debt = NO_DEBT
+        self._settling = threading.Lock()
+        self._is_settled = journal is None
         self._watched: weakref.WeakSet[Connected] = weakref.WeakSet()
         on_fork(self)
-        self._adopt()
+
+    @property
+    def debt(self) -> Debt:
+        """What is owed. Whoever asks first, also in a forked child, finds what is on disk, too.
+
+        Nothing is served or stored without asking this, so nothing is before that.
+        """
+        if not self._is_settled:
+            self._settle()
+        return self._debt
 
     @property
     def is_open(self) -> bool:
@@ -78,6 +89,8 @@ class Guard:
     @property
     def pending(self) -> int:
         """How many unconfirmed invalidations are being retried."""
+        if not self._is_settled:
+            self._settle()
         with self._lock:
             return len(self._owed_stamps) + len(self._owed_globs) + bool(self._owed_all)
 
@@ -115,22 +128,33 @@ class Guard:
 
         True if it is in the journal, too.
         """
-        self._remember(debt)
-        is_durable = self._journal is not None and self._journal.append(debt)
+        news = self._remember(debt)
+        is_durable = self._journal is not None and self._journal.append(news)
         self._mend()
         return is_durable
 
-    def _adopt(self) -> None:
-        """Owe what processes that have died owed, before anything is served."""
-        if self._journal is None:
-            return
-        debt = self._journal.adopt()
-        if debt:
-            log.warning("found unconfirmed invalidations of a process that died: repeating them")
-            self._remember(debt)
+    def _settle(self) -> None:
+        with self._settling:
+            if self._is_settled:
+                return
+            # The debts of the living, too: who started a moment ago may have adopted one and
+            # not repaid it yet, and what it covers must not be served here meanwhile.
+            self._adopt(with_living=True)
+            self._is_settled = True
+        if self.is_open or self._debt:
             self._mend()
 
-    def _remember(self, debt: Debt) -> None:
+    def _adopt(self, *, with_living: bool = False) -> None:
+        """Owe what processes that have died owed."""
+        if self._journal is None:
+            return
+        debt = self._journal.adopt(with_living=with_living)
+        if debt:
+            log.warning("found unconfirmed invalidations in the journal: repeating them")
+            self._remember(debt)
+
+    def _remember(self, debt: Debt) -> Debt:
+        """What is owed in addition: `debt`, or everything where that became too much."""
         with self._lock:
             self._serial += 1
             self._owed_stamps |= dict.fromkeys(debt.stamps, self._serial)
@@ -140,7 +164,9 @@ class Guard:
                 self._owed_all = self._serial
                 self._owed_stamps.clear()
                 self._owed_globs.clear()
+                debt = Debt(everything=True)
             self._publish()
+            return debt
 
     def close(self) -> None:
         """Stop mending. What is still owed stays owed: say so."""
@@ -150,15 +176,25 @@ class Guard:
         self._wake.set()
         if thread is not None:
             thread.join(timeout=5)
-        if self.pending and self._journal is None:
+        if self._journal is not None:
+            self._close_journal(self._journal)
+        elif self.pending:
             log.error(
                 "closed with %d unconfirmed invalidations: entries filled before them may be "
                 "served by other processes until their ttl",
                 self.pending,
             )
 
+    def _close_journal(self, journal: Journal) -> None:
+        with self._lock:
+            if not self._debt:
+                journal.clear()
+                return
+            journal.close()
+        log.warning("closed with unconfirmed invalidations: the next process repeats them")
+
     def _publish(self) -> None:
-        self.debt = Debt(
+        self._debt = Debt(
             frozenset(self._owed_stamps), tuple(self._owed_globs), bool(self._owed_all)
         )
 
@@ -170,19 +206,26 @@ class Guard:
             self._thread.start()
 
     def after_fork(self) -> None:
-        """In a forked child: the thread that mends was the parent's; what it owed is owed here."""
+        """In a forked child: the thread that mends was the parent's; what it owed is owed here.
+
+        Mending begins again with the first use: see `debt`.
+        """
         self._lock, self._wake, self._thread = threading.Lock(), threading.Event(), None
+        self._settling, self._is_settled = threading.Lock(), False
         self._watched = weakref.WeakSet()
-        if self.is_open or self.debt:
-            self._mend()
+        self._publish()
 
     def _mending(self) -> None:
         store: BlockingShared | None = None
         began = self._clock.mono()
         was_surprised = False
+        # A store that answers, but not this once or not for him who was cancelled, needs no pause.
+        must_pause = self._breaker.is_open
         try:
             while True:
-                self._wake.wait(0 if self._is_suspected else self._breaker.probe_after_s)
+                if must_pause and not self._is_suspected:
+                    self._wake.wait(self._breaker.probe_after_s)
+                must_pause = True
                 if self._closed:
                     return
                 try:
@@ -203,7 +246,8 @@ class Guard:
                     continue
                 with self._lock:
                     was_open = self._breaker.is_open and not self._is_suspected
-                    if self.debt:
+                    if self._debt:
+                        must_pause = False
                         continue  # more came while it was repaid
                     self._is_suspected = False
                     self._breaker = CLOSED
@@ -261,7 +305,7 @@ class Guard:
                         del self._owed_stamps[name]
         with self._lock:
             self._publish()
-            if self._journal is not None and not self.debt:
+            if self._journal is not None and not self._debt:
                 self._journal.clear()
 
 

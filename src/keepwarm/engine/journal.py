@@ -24,7 +24,7 @@ from pathlib import Path
 from keepwarm.core.entry import NO_DEBT, Debt
 from keepwarm.core.globs import Glob
 from keepwarm.errors import ConfigurationError, KeepwarmError
-from keepwarm.forking import on_fork
+from keepwarm.forking import on_fork, unforked
 
 try:
     import fcntl
@@ -77,7 +77,8 @@ class Journal:
         with self._lock:
             try:
                 if self._file < 0:
-                    self._open()
+                    with unforked():  # else a child could hold a copy, and the lock, for ever
+                        self._open()
                 _write(self._file, _line(debt))
                 os.fsync(self._file)
             except OSError as error:
@@ -91,27 +92,39 @@ class Journal:
     def clear(self) -> None:
         """Everything is paid: remove this process's file."""
         with self._lock:
-            file, path = self._file, self._path
-            self._file, self._path = -1, None
-            if path is not None:
-                path.unlink(missing_ok=True)
+            if self._path is not None:
+                self._path.unlink(missing_ok=True)
+            self._let_go()
+
+    def close(self) -> None:
+        """Leave this process's file to whoever finds it: the debts are his."""
+        with self._lock:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        with unforked():
+            file, self._file, self._path = self._file, -1, None
+            if file >= 0:
                 os.close(file)
 
-    def adopt(self) -> Debt:
-        """What processes that have died owe: from now on, what this one owes."""
+    def adopt(self, *, with_living: bool = False) -> Debt:
+        """What processes that have died owe: from now on, what this one owes.
+
+        `with_living` adds what others owe that live; that stays theirs.
+        """
         found = NO_DEBT
         for path in sorted(self._directory.glob(f"*{SUFFIX}")):
             if path == self._path:
                 continue
             try:
-                debt = self._adopt(path)
+                debt = self._adopt(path, with_living=with_living)
             except OSError as error:
                 log.error("a journal cannot be read (%s): everything is owed", error)
                 debt = _EVERYTHING
             found = found.plus(debt)
         return found
 
-    def _adopt(self, path: Path) -> Debt:
+    def _adopt(self, path: Path, *, with_living: bool) -> Debt:
         try:
             file = os.open(path, os.O_RDWR)
         except FileNotFoundError:
@@ -119,8 +132,11 @@ class Journal:
         try:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                has_died = True
             except BlockingIOError:
-                return NO_DEBT  # its owner lives
+                has_died = False
+                if not with_living:
+                    return NO_DEBT
             if os.fstat(file).st_nlink == 0:
                 return NO_DEBT
             namespace, debt = read(_all_of(file))
@@ -129,7 +145,7 @@ class Journal:
                 is_ours = path.name.startswith(f"{self._namespace}.")
             if not is_ours:
                 return NO_DEBT
-            if not debt or self.append(debt):
+            if has_died and (not debt or self.append(debt)):
                 path.unlink(missing_ok=True)
             return debt
         finally:

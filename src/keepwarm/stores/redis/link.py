@@ -157,7 +157,9 @@ class Link:
 
     async def _connect(self) -> Wire:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._times.operation_s
+        # After a timeout whoever asks is refused at once, so an attempt may take its time.
+        was_slow = self.why == "timeout"
+        deadline = loop.time() + (self._times.patient_s if was_slow else self._times.operation_s)
         wires: list[Wire] = []
 
         def make() -> Wire:
