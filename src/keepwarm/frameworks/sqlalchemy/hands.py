@@ -55,6 +55,10 @@ class BlockingHands:
         return self._cache.invalidate(*sorted(touched.tags))
 
 
+# Somebody ended a session behind the back of its AsyncSession: nobody can wait for a reply.
+_ALONE = "the session was ended outside of a greenlet"
+
+
 class AsyncHands:
     def __init__(self, cache: BaseCache) -> None:
         self._cache = cache
@@ -64,13 +68,15 @@ class AsyncHands:
 
     def leave(self, writing: Writing | BlockingWriting) -> Ack | None:
         assert isinstance(writing, Writing)
-        if not in_greenlet():  # a session closed without its AsyncSession: nobody can wait
+        if not in_greenlet():
             writing.abandon()
-            raise NotAcknowledged(writing.tags, "the session was closed outside of a greenlet")
+            raise NotAcknowledged(writing.tags, _ALONE)
         await_only(writing.__aexit__(None, None, None))
         return writing.ack
 
     def end(self, touched: Touched) -> Ack:
+        if not in_greenlet():
+            raise NotAcknowledged(tuple(sorted(touched.tags)), _ALONE, retried=False)
         if touched.everything:
             return await_only(self._cache.clear())
         return await_only(self._cache.invalidate(*sorted(touched.tags)))

@@ -26,6 +26,8 @@ from keepwarm.errors import ConfigurationError
 
 TAGS_OPTION = "keepwarm_tags"
 """Execution option of a statement that names its tags itself; `()` for none."""
+OWN = "keepwarm_own"
+"""Execution option of a statement of ours, which is no write of the application's."""
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -163,6 +165,8 @@ class Rules:
 
     def of_statement(self, context: ExecutionContext, statement: str) -> Touched | None:
         """What a statement ends that did not come from the unit of work; None if it only reads."""
+        if context.execution_options.get(OWN):
+            return None
         named = context.execution_options.get(TAGS_OPTION)
         if named is not None:
             return Touched(frozenset(map(check_tag, _listed(named))))

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from keepwarm.core.keys import check_tag
 from keepwarm.errors import KeyArgumentError
-from keepwarm.frameworks.sqlalchemy.mapping import TAGS_OPTION, Touched
+from keepwarm.frameworks.sqlalchemy.mapping import OWN, Touched
 
 NAME = "keepwarm_outbox"
 MOST_ROWS = 500  # a look at the table takes
@@ -71,7 +71,7 @@ class Outbox:
             "namespace": self._namespace,
             "tags": _EVERYTHING if touched.everything else sorted(touched.tags),
         }
-        connection.execute(insert(self.table), values, execution_options={TAGS_OPTION: ()})
+        connection.execute(insert(self.table), values, execution_options={OWN: True})
         return id_
 
     def rows(self, connection: Connection) -> list[Row]:
@@ -94,7 +94,7 @@ class Outbox:
         if connection.dialect.name in _SKIPS_LOCKED:
             free = select(table.c.id).where(wanted).with_for_update(skip_locked=True)
             wanted = table.c.id.in_(free)
-        connection.execute(delete(table).where(wanted), execution_options={TAGS_OPTION: ()})
+        connection.execute(delete(table).where(wanted), execution_options={OWN: True})
 
 
 _SKIPS_LOCKED = frozenset({"postgresql", "cockroachdb"})

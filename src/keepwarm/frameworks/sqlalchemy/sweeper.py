@@ -231,8 +231,9 @@ class AsyncSweeper(_Sweeper):
 
     def wake(self) -> None:
         """There is a confirmed row to delete, or one to try again."""
-        self.start()
-        self._wake.set()
+        with contextlib.suppress(RuntimeError):  # no loop here: the next start finds it
+            self.start()
+            self._wake.set()
 
     async def sweep(self, *, at_once: bool = False) -> None:
         """Look once; `at_once` finishes whatever is there, however young."""

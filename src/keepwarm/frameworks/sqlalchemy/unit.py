@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import InstanceState, Session, SessionTransaction
 
 from keepwarm.engine.plans import Ack
@@ -33,10 +34,12 @@ class Unit:
     receipt: Receipt = field(default_factory=Receipt)
     announced: Touched = NOTHING
     has_written: bool = False
+    connection: Connection | None = None
+    """The one that it wrote through: with several databases, the one for its outbox row."""
     is_declared: bool = False
     """Somebody said what this transaction ends, if only that it is nothing."""
     is_ready: bool = False
-    """Everything was announced and COMMIT may have been sent."""
+    """All that was touched is announced, and COMMIT may have been sent."""
     is_committed: bool = False
     writings: list[Any] = field(default_factory=list)
     outbox_ids: list[str] = field(default_factory=list)
