@@ -21,7 +21,7 @@ from keepwarm.core.times import TIMES
 from keepwarm.stores.redis.settings import parse_address
 from keepwarm.testing.conformance import Conformance, ReferenceRules
 from keepwarm.testing.servers import Cluster
-from stores.rigs import AsyncClusterRig, ClusterRig, RedisRig, excuse
+from stores.rigs import AsyncClusterRig, ClusterRig, RedisRig
 
 pytestmark = pytest.mark.more
 
@@ -40,7 +40,6 @@ class OnCluster:
     @pytest.fixture(autouse=True)
     def at(self, request: pytest.FixtureRequest, cluster: Cluster) -> None:
         RedisRig.url = cluster.url
-        excuse(request)
 
 
 class TestBlockingOnCluster(OnCluster, Conformance):
@@ -273,14 +272,6 @@ async def recovered(cache: Cache, within_s: float = 10.0) -> float:
             return time.monotonic() - began
 
 
-STUCK = pytest.mark.xfail(
-    strict=True,
-    reason="ClusterEntries.renew sets an attribute that redis-py's NodesManager has not: "
-    "AttributeError, to readers too, and the old home is kept",
-)
-
-
-@STUCK
 @pytest.mark.parametrize("seed", range(3))
 async def test_moving_the_metadata_while_it_runs_makes_nothing_stale(
     cluster: Cluster, nodes: Nodes, namespace: str, seed: int
@@ -319,7 +310,6 @@ def mortal() -> Iterator[Cluster]:
         yield cluster
 
 
-@STUCK
 async def test_a_moved_slot_is_a_new_incarnation(mortal: Cluster, namespace: str) -> None:
     """Whatever was announced while the connection was the wrong one is not known of."""
     async with contextlib.AsyncExitStack() as stack:
@@ -394,10 +384,6 @@ async def test_a_killed_entry_node_costs_its_entries_only(mortal: Cluster, names
     assert refused == 0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="'unreachable' is no reason to look for the slot's new home: away until the restart",
-)
 async def test_a_slot_that_moved_from_a_node_that_died_is_found(
     mortal: Cluster, namespace: str
 ) -> None:

@@ -4,7 +4,6 @@ import time
 from functools import partial
 from typing import Any
 
-import pytest
 import redis
 
 from keepwarm.core.times import Times
@@ -107,32 +106,3 @@ class ClusterRig(RedisRig):
 
 class AsyncClusterRig(ClusterRig):
     is_async = True
-
-
-KNOWN = {
-    "test_the_first_read_of_a_new_client_knows_a_trial_that_is_over": (
-        "the greeting's clock is not used: until the first heartbeat nothing is due"
-    ),
-    "test_what_ended_before_he_waits_is_not_missed": (
-        "Link._heard pops the future that await_leader would find: LAPSED at once"
-    ),
-    "test_writing_and_deleting_nothing_is_no_error": (
-        "an operation without commands cannot be unpacked: StoreAway(protocol)"
-    ),
-    "test_foreign_bytes_are_a_missing_entry[another-kind]": (
-        "GET of another kind answers WRONGTYPE: StoreAway(refused-command) from ReplaceShared"
-    ),
-    "test_foreign_bytes_are_a_lost_list[another-kind]": (
-        "GET of another kind answers WRONGTYPE: StoreAway(refused-command) from ReadPatterns"
-    ),
-    "test_numbers_no_store_can_count_on_are_a_new_epoch": (
-        "the scripts take any run of digits: n + 1 is n past 2**53"
-    ),
-}
-"""Rules that Redis does not keep yet, and why."""
-
-
-def excuse(request: pytest.FixtureRequest) -> None:
-    """Expect a known failure, strictly: who mends it takes it off the list."""
-    if request.node.name in KNOWN:
-        request.applymarker(pytest.mark.xfail(strict=True, reason=KNOWN[request.node.name]))

@@ -293,9 +293,6 @@ async def test_a_cache_on_chaotic_stores_serves_nothing_stale_and_no_error(
     assert counts["unacknowledged"] >= 1
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the engine takes a Settle that failed for one that is done: an ack"
-)
 async def test_an_acknowledgement_whose_waiting_failed_is_none(
     server: EmbeddedServer, namespace: str
 ) -> None:
@@ -327,9 +324,6 @@ async def test_an_acknowledgement_whose_waiting_failed_is_none(
         assert time.monotonic() - began >= TIMES.lease_s
 
 
-@pytest.mark.xfail(
-    strict=True, reason="with the breaker open Settle is not asked, and taken for done: an ack"
-)
 async def test_a_breaker_that_opens_meanwhile_acknowledges_nothing(
     server: EmbeddedServer, namespace: str
 ) -> None:

@@ -12,23 +12,17 @@ from keepwarm.testing.conformance import (
     StoreRules,
 )
 from keepwarm.testing.servers import debian_redis
-from stores.rigs import AsyncRedisRig, RedisRig, excuse
+from stores.rigs import AsyncRedisRig, RedisRig
 
 
 class TestMemory(StoreRules):
     make = MemoryRig
 
-    @pytest.fixture(autouse=True)
-    def known(self, request: pytest.FixtureRequest) -> None:
-        if request.node.name == "test_an_unchanged_stamp_whose_trial_is_over_is_refused":
-            request.applymarker(pytest.mark.xfail(strict=True, reason="MemoryStore confirms it"))
-
 
 class OnValkey:
     @pytest.fixture(autouse=True)
-    def at(self, request: pytest.FixtureRequest, server: EmbeddedServer) -> None:
+    def at(self, server: EmbeddedServer) -> None:
         RedisRig.url = server.url
-        excuse(request)
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +35,8 @@ class OnRedis:
     """Debian's, of another lineage than Valkey and two major versions older."""
 
     @pytest.fixture(autouse=True)
-    def at(self, request: pytest.FixtureRequest, old_server: EmbeddedServer) -> None:
+    def at(self, old_server: EmbeddedServer) -> None:
         RedisRig.url = old_server.url
-        excuse(request)
 
 
 class TestBlockingOnValkey(OnValkey, Conformance):

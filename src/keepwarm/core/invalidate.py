@@ -38,19 +38,29 @@ class Unconfirmed:
 Verdict = Changed | Unconfirmed
 
 
+def settle(changed: Changed | Away, debt: Debt, drop: DropNear) -> Recipe[Verdict]:
+    """Wait until nobody serves what `changed` ended; what is not confirmed is owed."""
+    durable = False
+    if isinstance(changed, Away):
+        durable = yield from ask(Owe(debt))
+    yield from ask(drop)
+    if isinstance(changed, Away):
+        return Unconfirmed(changed.why, durable)
+    away = yield from ask(Settle(changed))
+    if away is None:
+        return changed
+    durable = yield from ask(Owe(debt))
+    return Unconfirmed(away.why, durable)
+
+
 def invalidate(stamps: tuple[str, ...], *, is_soft: bool = False) -> Recipe[Verdict]:
     """Make every entry that depends on one of `stamps` unservable (or only stale)."""
     changed = yield from ask(ChangeStamps(stamps, is_soft))
-    if isinstance(changed, Away):
-        durable = False
-        if not is_soft:
-            durable = yield from ask(Owe(Debt(stamps=frozenset(stamps))))
-        yield from ask(DropNear(stamps=stamps))
-        return Unconfirmed(changed.why, durable)
-    yield from ask(DropNear(stamps=stamps))
     if not is_soft:
-        yield from ask(Settle(changed))
-    return changed
+        debt = Debt(stamps=frozenset(stamps))
+        return (yield from settle(changed, debt, DropNear(stamps=stamps)))
+    yield from ask(DropNear(stamps=stamps))
+    return Unconfirmed(changed.why) if isinstance(changed, Away) else changed
 
 
 def invalidate_keys(logical: tuple[str, ...], names: tuple[str, ...]) -> Recipe[Verdict]:
@@ -65,22 +75,10 @@ def invalidate_keys(logical: tuple[str, ...], names: tuple[str, ...]) -> Recipe[
 def invalidate_pattern(glob: Glob) -> Recipe[Verdict]:
     """Make every entry unservable whose logical key matches, by one small write."""
     changed = yield from ask(AddPattern(glob))
-    if isinstance(changed, Away):
-        durable = yield from ask(Owe(Debt(globs=(glob,))))
-        yield from ask(DropNear(glob=glob))
-        return Unconfirmed(changed.why, durable)
-    yield from ask(DropNear(glob=glob))
-    yield from ask(Settle(changed))
-    return changed
+    return (yield from settle(changed, Debt(globs=(glob,)), DropNear(glob=glob)))
 
 
 def clear() -> Recipe[Verdict]:
     """Make every entry of the namespace unservable."""
     changed = yield from ask(NewEpoch())
-    if isinstance(changed, Away):
-        durable = yield from ask(Owe(Debt(everything=True)))
-        yield from ask(DropNear(everything=True))
-        return Unconfirmed(changed.why, durable)
-    yield from ask(DropNear(everything=True))
-    yield from ask(Settle(changed))
-    return changed
+    return (yield from settle(changed, Debt(everything=True), DropNear(everything=True)))

@@ -43,7 +43,9 @@ def keep(items: tuple[tuple[Subject, bytes], ...]) -> Recipe[Kept]:
     changed = yield from ask(ChangeStamps(keys))
     if isinstance(changed, Away):
         return Kept(False, changed.why)
-    yield from ask(Settle(changed))  # whoever reads after this call finds the new value
+    away = yield from ask(Settle(changed))  # whoever reads after this call finds the new value
+    if away is not None:
+        return Kept(False, away.why)
     began = yield from ask(Now())
     names = tuple(dict.fromkeys(name for subject, _ in items for name in subject.stamps))
     seen = yield from ask(Capture(names))

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 SLOTS = 65_536  # decisions/0002-stamps.md: bounded at about 7 MB, however many tags there are
-_MAX_DIGITS = 19
+_MAX_DIGITS = 15  # beyond 2**53 a script counts on in vain
 
 Carried = tuple[str, str, str]
 """(stamp name, hard nonce, soft nonce) as an entry or a token carries it."""
@@ -65,7 +65,7 @@ def parse_stamp(raw: str | None) -> Stamp | None:
     if raw is None:
         return None
     parts = raw.split(" ")
-    if len(parts) != 5 or not _is_number(parts[2]) or not _is_number(parts[3]):
+    if len(parts) != 5 or not is_number(parts[2]) or not is_number(parts[3]):
         return None
     return Stamp(parts[0], parts[1], int(parts[2]), int(parts[3]), parts[4])
 
@@ -90,7 +90,7 @@ def parse_epoch(raw: str | None) -> Epoch | None:
     if raw is None:
         return None
     parts = raw.split(" ")
-    if len(parts) != 3 or not _is_number(parts[1]):
+    if len(parts) != 3 or not is_number(parts[1]):
         return None
     return Epoch(parts[0], int(parts[1]), "" if parts[2] == "-" else parts[2])
 
@@ -103,7 +103,7 @@ def parse_position(raw: str | None, epoch: Epoch | None) -> int | None:
     if raw is None or epoch is None:
         return None
     parts = raw.split(" ")
-    if len(parts) != 3 or parts[0] != epoch.nonce or not _is_number(parts[1]):
+    if len(parts) != 3 or parts[0] != epoch.nonce or not is_number(parts[1]):
         return None
     return int(parts[1])
 
@@ -112,11 +112,11 @@ def living(writers: str, now_ms: int) -> tuple[str, ...]:
     """The marks in `writers`, as `id@deadline`, whose deadline has not passed."""
     if writers == "-":
         return ()
-    marks = (mark for mark in writers.split(",") if _is_number(mark.rpartition("@")[2]))
+    marks = (mark for mark in writers.split(",") if is_number(mark.rpartition("@")[2]))
     return tuple(mark for mark in marks if int(mark.rpartition("@")[2]) > now_ms)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
     """Whether `text` is a position; more digits than any has would make `int` raise."""
     return text.isdigit() and len(text) <= _MAX_DIGITS
 

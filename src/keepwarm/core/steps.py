@@ -332,10 +332,11 @@ class NewEpoch(Step[Changed | Away]):
 
 
 @dataclass(frozen=True, slots=True)
-class Settle(Step[None]):
+class Settle(Step[Away | None]):
     """Wait until no process can answer from a near copy that `changed` ended.
 
     That is, until each holder has confirmed, or the longest lease it can have is over.
+    Away if nobody waited so long: then somebody may answer from such a copy yet.
     """
 
     changed: Changed

@@ -14,7 +14,7 @@ read before the commit cannot be stored after it.
 """
 
 from keepwarm.core.entry import Debt
-from keepwarm.core.invalidate import Unconfirmed, Verdict
+from keepwarm.core.invalidate import Unconfirmed, Verdict, settle
 from keepwarm.core.steps import (
     Away,
     Changed,
@@ -22,7 +22,6 @@ from keepwarm.core.steps import (
     Enter,
     Inside,
     Leave,
-    Owe,
     Recipe,
     Settle,
     ask,
@@ -35,8 +34,8 @@ def enter(writer: str, stamps: tuple[str, ...]) -> Recipe[Verdict]:
     if isinstance(changed, Away):
         return Unconfirmed(changed.why)
     yield from ask(DropNear(stamps=stamps))
-    yield from ask(Settle(changed))
-    return changed
+    away = yield from ask(Settle(changed))
+    return changed if away is None else Unconfirmed(away.why)
 
 
 def check(writer: str, stamps: tuple[str, ...]) -> Recipe[Unconfirmed | None]:
@@ -54,15 +53,11 @@ def leave(writer: str, stamps: tuple[str, ...]) -> Recipe[Verdict]:
     the store lost them meanwhile nobody knows it, so the invalidation is owed.
     """
     changed = yield from ask(Leave(writer, stamps))
-    durable = False
-    if isinstance(changed, Away):
-        durable = yield from ask(Owe(Debt(stamps=frozenset(stamps))))
-    yield from ask(DropNear(stamps=stamps))
-    if isinstance(changed, Away):
-        return Unconfirmed(changed.why, durable)
-    if changed.is_lost:
+    drop = DropNear(stamps=stamps)
+    if isinstance(changed, Away) or changed.is_lost:
         # Readers may have stored, and near tiers may serve, what they read before the commit.
-        yield from ask(Settle(changed))
+        return (yield from settle(changed, Debt(stamps=frozenset(stamps)), drop))
+    yield from ask(drop)
     return changed
 
 

@@ -171,6 +171,13 @@ class Answers:
 
     # The shared tier.
 
+    def is_barred(self, step: Step[Any]) -> bool:
+        """Whether `step` is not to be sent, the store being known to be away.
+
+        What was changed before it went away is settled all the same: by waiting.
+        """
+        return self._parts.guard.is_open and not isinstance(step, Settle)
+
     def here(self, step: Step[Any]) -> Any:
         """The answer of a store that lies in this process."""
         local = self._parts.local
@@ -199,7 +206,7 @@ class Answers:
             return False
         if isinstance(step, DeleteShared):
             return None
-        if isinstance(step, _BETWEEN_PROCESSES):
+        if isinstance(step, _BETWEEN_PROCESSES) and not isinstance(step, Settle):
             return self._alone(step)
         return Away(why, self._parts.guard.debt)
 

@@ -111,7 +111,7 @@ class AsyncDriver:
         known = self.answers.known(step)
         if known is not None:
             return known
-        if guard.is_open:
+        if self.answers.is_barred(step):
             return self.answers.unasked(step, guard.why)
         assert self._shared is not None
         debt, sent_at = guard.debt, self._parts.clock.mono()

@@ -225,7 +225,7 @@ class MemoryStore:
             return None
         for name, nonce, _ in step.unchanged:
             now = self._stamps.get(name)
-            if now is None or now.nonce != nonce or now.is_dirty:
+            if now is None or now.nonce != nonce or now.is_dirty or now.is_due(self._now_ms):
                 return None
         found: dict[str, Stamp] = {}
         for name in step.late:

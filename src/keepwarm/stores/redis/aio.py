@@ -58,11 +58,17 @@ class AsyncRedis:
         self.mirror = Mirror(times.lease_s) if is_strict else None
         self._timeout_s = timeout_s
         self._operations = Operations(namespace, sealing, me=me, times=times)
-        self._link = Link(
-            address, self._operations, me, times, mirror=self.mirror, is_quiet=is_quiet
-        )
         # In a cluster the metadata lies on one node, the entries on all.
         self._entries = ClusterEntries(address, timeout_s) if address.is_cluster else None
+        self._link = Link(
+            address,
+            self._operations,
+            me,
+            times,
+            mirror=self.mirror,
+            is_quiet=is_quiet,
+            locate=self._locate if self._entries is not None else None,
+        )
 
     @property
     def is_up(self) -> bool:
@@ -72,9 +78,16 @@ class AsyncRedis:
     @property
     def notes(self) -> tuple[str, ...]:
         """What keeps the near tier from answering by itself, in words."""
-        if self.mirror is None or self._link.is_reconnecting or self._link.hears:
+        if self._link.is_reconnecting:
             return ()
-        return ("announcements are not permitted (SSUBSCRIBE): near copies are validated",)
+        notes = []
+        if self.mirror is not None and not self._link.hears:
+            notes.append("announcements are not permitted (SSUBSCRIBE): near copies are validated")
+        if self._link.is_mute:
+            notes.append(
+                "announcing is not permitted (SPUBLISH): each invalidation waits for a whole lease"
+            )
+        return tuple(notes)
 
     async def answer(self, step: Step[R]) -> R:
         if isinstance(step, Settle):
@@ -94,9 +107,14 @@ class AsyncRedis:
             away = as_away(error)
         if away.why in GONE:
             self._link.renew(away.why)
-            if self._entries is not None:
-                self._entries.renew()
         raise away
+
+    async def _locate(self, has_failed: bool) -> Address:
+        """Where the metadata lies now; `has_failed` distrusts what was known of it."""
+        assert self._entries is not None
+        if has_failed:
+            self._entries.renew()
+        return await self._entries.home(self._operations.epoch_key)
 
     def forget_leases(self, leases: tuple[str, ...]) -> None:
         """Prolong these no more: their fill ended without a word."""
@@ -113,8 +131,6 @@ class AsyncRedis:
         self._link.abandon()
 
     async def _answer(self, step: Step[R], deadline: float) -> R:
-        if self._entries is not None:
-            self._link.address = await self._entries.home(self._operations.epoch_key, deadline)
         if isinstance(step, Scan):
             return cast("R", await self._scan(step, deadline))
         if isinstance(step, Describe):
@@ -155,8 +171,10 @@ class AsyncRedis:
         ticket = mirror.ticket() if mirror is not None else 0
 
         def read(replies: list[Any]) -> Any:
-            for reply in replies:
-                if isinstance(reply, Exception):
+            for n, reply in enumerate(replies):
+                if isinstance(reply, Refused) and reply.code == "WRONGTYPE":
+                    replies[n] = None  # of another kind: as good as missing, as MGET says, too
+                elif isinstance(reply, Exception):
                     raise reply
             result: Any = operation.read(replies)
             if isinstance(result, Seen) and mirror is not None:
@@ -166,7 +184,10 @@ class AsyncRedis:
         if operation.entries and self._entries is not None:
             replies = [await self._entries.ask(c, deadline) for c in operation.entries]
             return cast("R", read(replies))
-        first, *_ = commands = (*operation.metadata, *operation.entries)
+        commands = (*operation.metadata, *operation.entries)
+        if not commands:
+            return cast("R", read([]))
+        first = commands[0]
         if isinstance(first, Call):  # scripts travel alone
             if operation.is_change:
                 self._link.expect(str(first.args[0]))

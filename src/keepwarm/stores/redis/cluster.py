@@ -11,7 +11,7 @@ from typing import Any
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 from keepwarm.core.steps import Scan
 from keepwarm.stores.redis.operations import Call, Command
@@ -38,28 +38,32 @@ class ClusterEntries:
             socket_connect_timeout=timeout_s,
             **common,
         )
-        self._home: Address | None = None
+        self._is_outdated = False
 
-    async def home(self, key: str, deadline: float) -> Address:
+    async def home(self, key: str) -> Address:
         """The address of the node that holds `key`, as the cluster last said."""
-        if self._home is None:
-            async with asyncio.timeout_at(deadline):
-                await self._client.initialize()
-            node = self._client.get_node_from_key(key)
-            self._home = replace(self._address, host=node.host, port=node.port)
-        return self._home
+        await self._client.initialize()
+        if self._is_outdated:
+            await self._client.nodes_manager.initialize()
+            self._is_outdated = False
+        node = self._client.get_node_from_key(key)
+        return replace(self._address, host=node.host, port=node.port)
 
     def renew(self) -> None:
-        """Ask the cluster anew where things are."""
-        self._home = None
-        self._client.nodes_manager.initialize_needed = True
+        """Have `home` ask the cluster anew where things are."""
+        self._is_outdated = True
 
     async def ask(self, command: Command | Call, deadline: float) -> Any:
         async with asyncio.timeout_at(deadline):
             if not isinstance(command, Call):
                 if command[0] == "MGET":
                     return await self._client.mget_nonatomic(command[1:])
-                return await self._client.execute_command(*command)
+                try:
+                    return await self._client.execute_command(*command)
+                except ResponseError as error:
+                    if not str(error).startswith("WRONGTYPE"):
+                        raise
+                    return None  # of another kind: as good as missing
             arguments = (len(command.keys), *command.keys, *command.args)
             try:
                 return await self._client.execute_command("EVALSHA", command.script.sha, *arguments)

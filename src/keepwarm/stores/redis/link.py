@@ -16,7 +16,7 @@ import contextlib
 import random
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,8 +45,9 @@ def boot_s() -> float:
 class Link:
     """Bound to one event loop.
 
-    `mirror` is given where the near tier is to answer by itself (strict). `address` may
-    change while the link lives, as in a cluster; the next connection goes there.
+    `mirror` is given where the near tier is to answer by itself (strict). `locate` is asked
+    before each connection where the metadata lies, as it may move in a
+    cluster; it is told whether the last connection was lost or did not come about.
     """
 
     def __init__(
@@ -58,13 +59,18 @@ class Link:
         *,
         mirror: Mirror | None = None,
         is_quiet: bool = False,
+        locate: Callable[[bool], Awaitable[Address]] | None = None,
     ) -> None:
-        self.address = address
+        self._address = address
+        self._locate = locate
+        self._has_failed = False
         self.mirror = mirror
         self.why = ""
         """Why the link is down, in a word; empty while it is up or was never needed."""
         self.hears = False
         """Whether announcements reach us: without, the near tier must ask each time."""
+        self.is_mute = False
+        """Whether ours reach nobody: each invalidation then waits for a whole lease."""
         self._operations = operations
         self._me = me
         self._times = times
@@ -159,7 +165,9 @@ class Link:
         loop = asyncio.get_running_loop()
         # After a timeout whoever asks is refused at once, so an attempt may take its time.
         was_slow = self.why == "timeout"
-        deadline = loop.time() + (self._times.patient_s if was_slow else self._times.operation_s)
+        times = self._times
+        patience_s = max(times.patient_s, times.operation_s) if was_slow else times.operation_s
+        deadline = loop.time() + patience_s
         wires: list[Wire] = []
 
         def make() -> Wire:
@@ -169,9 +177,13 @@ class Link:
         greeted = False
         try:
             async with asyncio.timeout_at(deadline):
+                if self._locate is not None:
+                    self._address = await self._locate(self._has_failed)
+                self._has_failed = True
                 await self._open(loop, make)
                 await self._greet(wires[-1], deadline)
             greeted = True
+            self._has_failed = False
         except TimeoutError as error:
             raise StoreAway("timeout") from error
         finally:
@@ -181,7 +193,7 @@ class Link:
         return wires[-1]
 
     async def _open(self, loop: asyncio.AbstractEventLoop, make: Callable[[], Wire]) -> None:
-        address = self.address
+        address = self._address
         if address.path:
             await loop.create_unix_connection(make, address.path)
             return
@@ -192,9 +204,10 @@ class Link:
         """Everything a connection begins with, in one trip; nobody else may use it before."""
         if self.mirror is not None:
             self.mirror.forget()
-        commands: list[Sequence[Any]] = [*self.address.handshake(), self._operations.greeting()]
+        commands: list[Sequence[Any]] = [*self._address.handshake(), self._operations.greeting()]
         channels = () if self._is_quiet else self._operations.channels
         listening: list[tuple[Any, ...]] = [("SSUBSCRIBE", channel) for channel in channels]
+        listening.append(("SPUBLISH", self._operations.channels[1], ""))  # whether we may
         self.hears = not self._is_quiet
         # A subscription answers with a push, or with an error where it is not permitted: how
         # many replies come is known only from the one that is always there.
@@ -203,17 +216,20 @@ class Link:
         greeting = loop.create_task(wire.exchange(commands, deadline))
         hearing = loop.create_task(wire.until(packed, ("ECHO", _DONE), _DONE, deadline))
         try:
-            for reply in await greeting:
+            replies = await greeting
+            for reply in replies:
                 if isinstance(reply, Refused):
                     # This server serves nobody, whatever the word.
                     raise StoreAway(as_away(reply).why)
-            refusals = await hearing
+            self._ahead_ms = int(replies[-1][-1]) - int(boot_s() * 1000)
+            *refusals, published = await hearing
         finally:
             for task in (greeting, hearing):
                 task.cancel()
             await asyncio.gather(greeting, hearing, return_exceptions=True)
         if refusals:
             self.hears = False
+        self.is_mute = isinstance(published, Refused)
 
     def _up(self, wire: Wire) -> None:
         self._wire, self.why = wire, ""
@@ -232,7 +248,7 @@ class Link:
     def _lost(self, wire: Wire, why: str) -> None:
         if wire is not self._wire:
             return
-        self._wire = None
+        self._wire, self._has_failed = None, True
         if self.mirror is not None:
             self.mirror.forget()
         self._operations.leading.clear()
@@ -351,7 +367,7 @@ class Link:
         if kind == "c" and len(words) == 3:
             self._confirm(words[0], (words[1], words[2]))
         elif kind == "l" and len(words) == 2:
-            future = self._handed.pop(words[0], None)
+            future = self._handed.get(words[0])  # who waits for it may come yet
             if future is not None and not future.done():
                 future.set_result(Handed.STORED if words[1] == "1" else Handed.UNSTORED)
 

@@ -14,7 +14,7 @@ import msgspec
 from keepwarm.core.entry import Pattern, Patterns, Seen, Stored, Terms
 from keepwarm.core.globs import Glob
 from keepwarm.core.mirror import Told, told_apart
-from keepwarm.core.stamps import Epoch, Stamp, parse_epoch, parse_position, parse_stamp
+from keepwarm.core.stamps import Epoch, Stamp, is_number, parse_epoch, parse_position, parse_stamp
 from keepwarm.core.steps import (
     AddPattern,
     Capture,
@@ -391,7 +391,7 @@ def _changed(call: Call) -> Callable[[list[Any]], Changed]:
 def parse_told(raw: bytes) -> Told | None:
     """An announcement, or None for what is none of ours (which a gap in numbers shows)."""
     words = (_text(raw) or "").split(" ")
-    if len(words) < 5 or not words[1].isdigit():
+    if len(words) < 5 or not is_number(words[1]):
         return None
     epoch, number, id_, reply_to, kind, *rest = words
     return Told(

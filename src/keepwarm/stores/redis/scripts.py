@@ -50,7 +50,10 @@ local function now(random)
   local nonce = epoch and string.match(epoch, '^(%S+) %d+ %S+$')
   if nonce and pos then
     local incarnation, n, told = string.match(pos, '^(%S+) (%d+) (%d+)$')
-    if incarnation == nonce then return nonce, tonumber(n), epoch, tonumber(told) end
+    -- Past 2^53 n + 1 is n, and would prove anything.
+    if incarnation == nonce and #n < 16 and #told < 16 then
+      return nonce, tonumber(n), epoch, tonumber(told)
+    end
   end
   return begin(random)
 end
@@ -61,7 +64,7 @@ local function parse(raw)
   if not raw then return nil end
   local nonce, soft, born, provisional, writers =
     string.match(raw, '^(%S+) (%S+) (%d+) (%d+) (%S+)$')
-  if not nonce then return nil end
+  if not nonce or #born > 15 or #provisional > 15 then return nil end
   return {nonce, soft, tonumber(born), tonumber(provisional), writers}
 end
 local function join(s)

@@ -94,6 +94,8 @@ class Wire(asyncio.Protocol):
         `deadline` is an instant of the loop's clock. `read` runs as soon as the last reply
         is there, unless nobody waits any more. Raises StoreAway.
         """
+        if not commands:
+            return [] if read is None else read([])
         future: asyncio.Future[Any] = self._loop.create_future()
         entry = self._send(commands, read, future)
         entry.alarm = self._loop.call_at(deadline, self._expire, entry, deadline)
