@@ -17,7 +17,7 @@ from urllib.parse import quote
 import redis
 
 from keepwarm.stores.redis.binary import NoServer, find_binary, wheel_binary
-from keepwarm.stores.redis.server import EmbeddedServer, free_port
+from keepwarm.stores.redis.server import PORT_TRIES, EmbeddedServer, free_port
 
 __all__ = ["Cluster", "ManagedServer", "debian_redis", "free_port", "valkey"]
 
@@ -85,14 +85,17 @@ class Cluster:
     """
 
     def __init__(self, masters: int = 3, *, binary: Path | None = None) -> None:
-        password = secrets.token_hex(24)
-        found = binary or find_binary()
+        self._password = secrets.token_hex(24)
+        self._binary = binary or find_binary()
+        self._choose(masters)
+
+    def _choose(self, masters: int) -> None:
         self._bus_ports = [free_port() for _ in range(masters)]
         self.nodes = [
             EmbeddedServer(
-                binary=found,
+                binary=self._binary,
                 tcp=True,
-                password=password,
+                password=self._password,
                 arguments=(
                     *("--cluster-enabled", "yes"),
                     *("--cluster-node-timeout", "2000"),
@@ -109,12 +112,20 @@ class Cluster:
 
     def start(self) -> Self:
         """Return once every node says that the cluster is ok and knows all the others."""
-        with contextlib.ExitStack() as undo:
-            for node in self.nodes:
-                undo.enter_context(node)
-            self._join()
-            undo.pop_all()
-        return self
+        for attempt in range(1, PORT_TRIES + 1):
+            try:
+                with contextlib.ExitStack() as undo:
+                    for node in self.nodes:
+                        undo.enter_context(node)
+                    self._join()
+                    undo.pop_all()
+                return self
+            except NoServer as error:
+                # A port that was free when it was chosen: others look for some, too.
+                if "already in use" not in str(error) or attempt == PORT_TRIES:
+                    raise
+                self._choose(len(self.nodes))
+        raise AssertionError("the last attempt returns or raises")
 
     def stop(self) -> None:
         for node in self.nodes:
