@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from gallery.caching import POLICIES, CachedReads, Invalidations
+from gallery.caching import POLICIES, CachedReads
 from gallery.data import accounts as accounts_data
 from gallery.data.database import Database
 from gallery.generation import Generator, Workshop
@@ -32,6 +32,7 @@ from gallery.web.guards import BodyLimit, BrowserRules, SameSiteWrites
 from gallery.web.passwords import Passwords
 from gallery.web.problems import install_problems
 from gallery.web.throttle import Throttle
+from gallery.writing import Writes
 from keepwarm import Cache
 from keepwarm.frameworks import fastapi as keepwarm_fastapi
 
@@ -56,8 +57,8 @@ def create_app(
     pool = RenderPool()
     painting = generator or PaintingGenerator()
     studio = Studio(pool, painting)
-    ended = Invalidations(cache)
-    workshop = Workshop(database, painting, ended, clock, workers=settings.generation_workers)
+    writes = Writes(database, cache, settings.writes)
+    workshop = Workshop(writes, painting, clock, workers=settings.generation_workers)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -66,10 +67,12 @@ def create_app(
             await accounts_data.purge_sessions(session, clock())
         await cache.start()
         try:
+            await writes.start()
             await workshop.start()
             yield
         finally:
             await workshop.aclose()
+            await writes.aclose()
             await cache.aclose()
             await pool.aclose()
             await database.dispose()
@@ -87,7 +90,7 @@ def create_app(
         settings=settings,
         database=database,
         reads=CachedReads(cache, Origin(database, studio, clock)),
-        ended=ended,
+        writes=writes,
         studio=studio,
         workshop=workshop,
         passwords=Passwords(),

@@ -46,7 +46,7 @@ from __future__ import annotations
 
 from gallery.data.values import PERSONAL_MODES, Changed, Filters, Mode
 from gallery.origin import Listing, Origin
-from keepwarm import Cache, NotAcknowledged, Policy
+from keepwarm import Cache, Policy
 
 #: Lists tolerate age: they may be late while recomputed, while the database is away
 #: (stale_if_error), and while the store cannot prove them current (stale_if_unproven).
@@ -210,58 +210,42 @@ class CachedReads:
         return await self._origin.featured(user_id, scores)
 
 
-class Invalidations:
-    """What each write ends, called after its commit.
-
-    Each method returns the headers that tell the caller how far it got: `done`, or
-    `pending` when the store could not confirm. The write itself stands either way;
-    a pending one is retried by the cache while this process lives.
-    """
-
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
-
-    async def character_created(self, changed: Changed) -> dict[str, str]:
-        return await self._end(CHARACTERS, *_characters(changed))
-
-    async def character_edited(self, changed: Changed) -> dict[str, str]:
-        return await self._end(TRAITS, *_characters(changed))
-
-    async def character_deleted(self, changed: Changed) -> dict[str, str]:
-        gone = (f"picture:portrait:{id}" for id in changed.character_ids)
-        return await self._end(CHARACTERS, *_characters(changed), *gone, *_images(changed))
-
-    async def images_changed(self, changed: Changed) -> dict[str, str]:
-        return await self._end(*_images(changed))
-
-    async def preferences_changed(self, changed: Changed) -> dict[str, str]:
-        return await self._end(*(f"preferences:{id}" for id in changed.user_ids))
-
-    async def like_changed(self, user_id: int, character_id: int) -> dict[str, str]:
-        return await self._end(f"like:{user_id}:{character_id}")
-
-    async def jobs_changed(self, *changed: Changed) -> dict[str, str]:
-        jobs = (f"generation:{id}" for each in changed for id in each.job_ids)
-        images = (tag for each in changed for tag in _images(each))
-        return await self._end(*jobs, *images)
-
-    async def _end(self, *tags: str) -> dict[str, str]:
-        state = "done"
-        if tags:
-            try:
-                await self._cache.invalidate(*dict.fromkeys(tags))
-            except NotAcknowledged:
-                state = "pending"
-        return {"Cache-Invalidation": state}
+# What each write ends, declared inside its transaction (writing.py).
 
 
-def _characters(changed: Changed) -> list[str]:
-    return [f"character:{id}" for id in changed.character_ids]
+def character_created(changed: Changed) -> list[str]:
+    return [CHARACTERS, *_characters(changed)]
 
 
-def _images(changed: Changed) -> list[str]:
+def character_edited(changed: Changed) -> list[str]:
+    return [TRAITS, *_characters(changed)]
+
+
+def character_deleted(changed: Changed) -> list[str]:
+    gone = (f"picture:portrait:{id}" for id in changed.character_ids)
+    return [CHARACTERS, *_characters(changed), *gone, *images_changed(changed)]
+
+
+def images_changed(changed: Changed) -> list[str]:
     return [
         *(f"images:user:{name}" for name in changed.usernames),
         *(f"images:character:{id}" for id in changed.character_ids),
         *(f"picture:image:{id}" for id in changed.image_ids),
     ]
+
+
+def preferences_changed(changed: Changed) -> list[str]:
+    return [f"preferences:{id}" for id in changed.user_ids]
+
+
+def like_changed(user_id: int, character_id: int) -> list[str]:
+    return [f"like:{user_id}:{character_id}"]
+
+
+def jobs_changed(*changed: Changed) -> list[str]:
+    jobs = (f"generation:{id}" for each in changed for id in each.job_ids)
+    return [*jobs, *(tag for each in changed for tag in images_changed(each))]
+
+
+def _characters(changed: Changed) -> list[str]:
+    return [f"character:{id}" for id in changed.character_ids]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from gallery.caching import Invalidations
+from gallery.caching import jobs_changed
 from gallery.data import writes
-from gallery.data.database import Database
 from gallery.data.errors import NotFound
 from gallery.data.values import Changed, ImageKind, JobInfo
 from gallery.origin import Clock
+from gallery.writing import Writes
 
 log = logging.getLogger("gallery.generation")
 
@@ -51,16 +51,14 @@ class Workshop:
 
     def __init__(
         self,
-        database: Database,
+        kept: Writes,
         generator: Generator,
-        ended: Invalidations,
         clock: Clock,
         *,
         workers: int,
     ) -> None:
-        self._database = database
+        self._writes = kept
         self._generator = generator
-        self._ended = ended
         self._clock = clock
         self._workers = workers
         self._bell = asyncio.Event()
@@ -92,10 +90,9 @@ class Workshop:
         # Up to now and including it. A job that another process is painting is taken
         # from it too: painted twice, the second to finish finds it done and stops.
         before = self._clock() + timedelta(microseconds=1)
-        async with self._database.transaction() as session:
-            changed = await writes.requeue_jobs(session, started_before=before)
-        if changed.job_ids:
-            await self._ended.jobs_changed(changed)
+        async with self._writes.transaction() as write:
+            changed = await writes.requeue_jobs(write.session, started_before=before)
+            write.ends(*jobs_changed(changed))
 
     async def _work(self) -> None:
         while True:
@@ -110,29 +107,31 @@ class Workshop:
                 await asyncio.wait_for(self._bell.wait(), LOOKS_EVERY_S)
 
     async def _take_one(self) -> bool:
-        async with self._database.transaction() as session:
-            job = await writes.claim_job(session, now=self._clock())
+        async with self._writes.transaction() as write:
+            job = await writes.claim_job(write.session, now=self._clock())
+            if job is not None:
+                write.ends(*jobs_changed(Changed(job_ids=(job.id,))))
         if job is None:
             return False
-        await self._ended.jobs_changed(Changed(job_ids=(job.id,)))
         try:
             picture = await self._generator.generate(job.prompt, job.seed)
         except Exception as error:
             log.exception("job %s failed", job.id)
-            async with self._database.transaction() as session:
+            async with self._writes.transaction() as write:
+                words = str(error) or type(error).__name__
                 failed = await writes.fail_job(
-                    session, job.id, error=str(error) or type(error).__name__, now=self._clock()
+                    write.session, job.id, error=words, now=self._clock()
                 )
-            await self._ended.jobs_changed(failed)
+                write.ends(*jobs_changed(failed))
         else:
             await self._finish(job, picture)
         return True
 
     async def _finish(self, job: JobInfo, picture: Picture) -> None:
         try:
-            async with self._database.transaction() as session:
+            async with self._writes.transaction() as write:
                 added = await writes.add_image(
-                    session,
+                    write.session,
                     owner_id=job.user_id,
                     kind=ImageKind.GENERATED,
                     digest=picture.digest,
@@ -144,10 +143,9 @@ class Workshop:
                     now=self._clock(),
                 )
                 done = await writes.finish_job(
-                    session, job.id, image_id=added.image_ids[0], now=self._clock()
+                    write.session, job.id, image_id=added.image_ids[0], now=self._clock()
                 )
+                write.ends(*jobs_changed(done, added))
         except NotFound:
             # Another process took the job over, or its user or character is gone.
             log.info("job %s was no longer there to finish", job.id)
-            return
-        await self._ended.jobs_changed(done, added)

@@ -7,14 +7,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from keepwarm import ConfigurationError, read_environment
+from keepwarm.frameworks.sqlalchemy import Mode
 
 KIB = 1024
 
 DEFAULT_PORT = 8000
 SIZES = ("default", "small")
+WRITES = get_args(Mode)
 #: Relative to where `make run` stands; it is in .gitignore.
 DEFAULT_DATA = Path(".run") / "gallery"
 #: `embedded://` is keepwarm's word for a Valkey that it starts and stops itself.
@@ -45,6 +47,8 @@ class Settings:
     admin_token: str | None = field(default=None)
     #: JSON bodies are far smaller; this bounds what one request may hold in memory.
     body_max_bytes: int = 64 * KIB
+    #: "outbox": a write stands while the store is away; "strict": it is refused.
+    writes: Mode = "outbox"
     #: "default" is the real size, "small" enough to look around.
     size: str = "default"
     #: Painters at work at once in the background; a picture is tens of ms of CPU.
@@ -54,6 +58,8 @@ class Settings:
         # 0 asks the system for a free port, which tests and the demo do.
         if not 0 <= self.port <= 65535:
             raise SettingsError(f"PORT must be a number from 1 to 65535, not {self.port}.")
+        if self.writes not in WRITES:
+            raise SettingsError(f"GALLERY_WRITES must be one of {', '.join(WRITES)}.")
         if self.size not in SIZES:
             raise SettingsError(f"GALLERY_SIZE must be one of {', '.join(SIZES)}.")
         if self.admin_token is not None and len(self.admin_token) < 16:
@@ -87,6 +93,7 @@ class Settings:
             host=given.get("HOST", "127.0.0.1"),
             port=_number(given, "PORT", DEFAULT_PORT),
             admin_token=given.get("CACHE_ADMIN_TOKEN"),
+            writes=cast("Mode", given.get("GALLERY_WRITES", "outbox")),
             size=given.get("GALLERY_SIZE", "default"),
         )
 

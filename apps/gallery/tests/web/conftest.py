@@ -89,6 +89,7 @@ async def opened(database_url: str, data: Path, **given: Any) -> AsyncIterator[S
         data=data,
         cache={"url": given.pop("cache_url", "memory://")},
         generation_workers=given.pop("workers", 1),
+        writes=given.pop("writes", "outbox"),
     )
     async with AsyncExitStack() as stack:
         site = Site(settings, stack, **given)

@@ -31,6 +31,7 @@ __all__ = [
     "SWEEPING",
     "TAGS_OPTION",
     "Binding",
+    "Mode",
     "Receipt",
     "Tags",
     "bind",

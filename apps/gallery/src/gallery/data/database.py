@@ -67,6 +67,11 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({self.url.render_as_string(hide_password=True)!r})"
 
+    @property
+    def makers(self) -> tuple[async_sessionmaker[AsyncSession], ...]:
+        """What makes every session, for whoever listens to them."""
+        return self._reading, self._writing
+
     def session(self) -> AsyncSession:
         """A session for reading: `async with database.session() as session`."""
         return self._reading()

@@ -25,6 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from keepwarm.frameworks.sqlalchemy import outbox_table
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -240,3 +242,7 @@ class Seeding(Base):
     seed: Mapped[int] = mapped_column(Integer)
     reference: Mapped[datetime] = mapped_column(Instant)
     finished_at: Mapped[datetime] = mapped_column(Instant)
+
+
+OUTBOX = outbox_table(Base.metadata)
+"""Committed writes whose invalidation is not confirmed yet."""

@@ -39,10 +39,11 @@ async def register(form: RegisterForm, request: Request, parts: Reach) -> Respon
     parts.throttle.check(_newcomer(request))
     parts.throttle.failed(_newcomer(request))
     password_hash = await parts.passwords.hash(form.password)
-    async with parts.database.transaction() as session:
+    async with parts.writes.transaction() as write:
         user = await accounts.create_user(
-            session, username=form.username, password_hash=password_hash, now=parts.clock()
+            write.session, username=form.username, password_hash=password_hash, now=parts.clock()
         )
+        write.ends()  # rights are never cached
     return await _open_session(request, parts, user, status=201)
 
 
@@ -78,8 +79,9 @@ async def logout(request: Request, parts: Reach) -> Response:
     response = Response(status_code=204, headers=NO_STORE)
     token = session_token(request)
     if token is not None:
-        async with parts.database.transaction() as session:
-            await writes.delete_session(session, session_digest(token))
+        async with parts.writes.transaction() as write:
+            await writes.delete_session(write.session, session_digest(token))
+            write.ends()
     clear_session_cookies(request, response)
     return response
 
@@ -96,16 +98,17 @@ async def _open_session(
 ) -> Response:
     """A new session: one that came with the request ends, so that none is ever taken over."""
     old, token, now = session_token(request), new_session_token(), parts.clock()
-    async with parts.database.transaction() as session:
+    async with parts.writes.transaction() as write:
         if old is not None:
-            await writes.delete_session(session, session_digest(old))
+            await writes.delete_session(write.session, session_digest(old))
         await writes.create_session(
-            session,
+            write.session,
             user_id=user.id,
             token_digest=session_digest(token),
             now=now,
             expires_at=now + SESSION_LASTS,
         )
+        write.ends()
     response = answer(MeView(user, csrf_token(token)), status, NO_STORE)
     set_session_cookies(request, response, token)
     return response

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gallery import caching
 from gallery.data import queries, writes
 from gallery.data.text import MAX_QUERY
 from gallery.data.values import PERSONAL_MODES, CharacterDetail, Filters, Mode, UserInfo
@@ -99,9 +100,9 @@ async def facets(parts: Reach) -> Response:
     summary="Create a character",
 )
 async def create(form: CharacterForm, parts: Reach, user: SignedIn) -> Response:
-    async with parts.database.transaction() as session:
+    async with parts.writes.transaction() as write:
         changed = await writes.create_character(
-            session,
+            write.session,
             creator_id=user.id,
             name=form.name,
             description=form.description,
@@ -109,9 +110,9 @@ async def create(form: CharacterForm, parts: Reach, user: SignedIn) -> Response:
             tags=form.tags,
             now=parts.clock(),
         )
-    headers = await parts.ended.character_created(changed)
+        write.ends(*caching.character_created(changed))
     made = await existing(parts, changed.character_ids[0])
-    headers["Location"] = f"/api/characters/{made.id}"
+    headers = {**write.headers, "Location": f"/api/characters/{made.id}"}
     return answer(character_view(made, parts.studio, liked=False, can_edit=True), 201, headers)
 
 
@@ -134,10 +135,10 @@ async def change(
     character_id: CharacterId, form: CharacterPatch, parts: Reach, user: SignedIn
 ) -> Response:
     """By its creator or an admin. Answers 409 if somebody else changed it since it was read."""
-    async with parts.database.transaction() as session:
-        await _require_owner(session, character_id, user)
+    async with parts.writes.transaction() as write:
+        await _require_owner(write.session, character_id, user)
         changed = await writes.update_character(
-            session,
+            write.session,
             character_id,
             expected_version=form.version,
             name=form.name,
@@ -146,10 +147,12 @@ async def change(
             tags=form.tags,
             now=parts.clock(),
         )
-    headers = await parts.ended.character_edited(changed)
+        write.ends(*caching.character_edited(changed))
     now = await existing(parts, character_id)
     liked = await parts.reads.likes(user.id, character_id)
-    return answer(character_view(now, parts.studio, liked=liked, can_edit=True), headers=headers)
+    return answer(
+        character_view(now, parts.studio, liked=liked, can_edit=True), headers=write.headers
+    )
 
 
 @router.delete(
@@ -160,10 +163,11 @@ async def change(
 )
 async def remove(character_id: CharacterId, parts: Reach, user: SignedIn) -> Response:
     """By its creator or an admin; its images and likes go with it."""
-    async with parts.database.transaction() as session:
-        await _require_owner(session, character_id, user)
-        changed = await writes.delete_character(session, character_id)
-    return Response(status_code=204, headers=await parts.ended.character_deleted(changed))
+    async with parts.writes.transaction() as write:
+        await _require_owner(write.session, character_id, user)
+        changed = await writes.delete_character(write.session, character_id)
+        write.ends(*caching.character_deleted(changed))
+    return Response(status_code=204, headers=write.headers)
 
 
 async def _require_owner(session: AsyncSession, character_id: int, user: UserInfo) -> None:
@@ -196,9 +200,10 @@ async def similar(character_id: CharacterId, parts: Reach) -> Response:
 )
 async def like(character_id: CharacterId, parts: Reach, user: SignedIn) -> Response:
     """Liking twice is liking once."""
-    async with parts.database.transaction() as session:
-        await writes.like(session, character_id, user_id=user.id, now=parts.clock())
-    return answer(LikeView(True), headers=await parts.ended.like_changed(user.id, character_id))
+    async with parts.writes.transaction() as write:
+        await writes.like(write.session, character_id, user_id=user.id, now=parts.clock())
+        write.ends(*caching.like_changed(user.id, character_id))
+    return answer(LikeView(True), headers=write.headers)
 
 
 @router.delete(
@@ -207,9 +212,10 @@ async def like(character_id: CharacterId, parts: Reach, user: SignedIn) -> Respo
     summary="Take a like back",
 )
 async def unlike(character_id: CharacterId, parts: Reach, user: SignedIn) -> Response:
-    async with parts.database.transaction() as session:
-        await writes.unlike(session, character_id, user_id=user.id)
-    return answer(LikeView(False), headers=await parts.ended.like_changed(user.id, character_id))
+    async with parts.writes.transaction() as write:
+        await writes.unlike(write.session, character_id, user_id=user.id)
+        write.ends(*caching.like_changed(user.id, character_id))
+    return answer(LikeView(False), headers=write.headers)
 
 
 @router.post(
@@ -220,8 +226,9 @@ async def unlike(character_id: CharacterId, parts: Reach, user: SignedIn) -> Res
 )
 async def view(character_id: CharacterId, parts: Reach, user: MaybeUser) -> Response:
     """Ends no cached copy: counts and rankings follow when those age out."""
-    async with parts.database.transaction() as session:
+    async with parts.writes.transaction() as write:
         await writes.view(
-            session, character_id, user_id=user.id if user else None, now=parts.clock()
+            write.session, character_id, user_id=user.id if user else None, now=parts.clock()
         )
-    return Response(status_code=204, headers={"Cache-Invalidation": "not-needed"})
+        write.ends()
+    return Response(status_code=204, headers=write.headers)

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Path
 from starlette.requests import HTTPConnection, Request
 
-from gallery.caching import CachedReads, Invalidations
+from gallery.caching import CachedReads
 from gallery.data import accounts
 from gallery.data.database import Database
 from gallery.data.values import Role, UserInfo
@@ -21,6 +21,7 @@ from gallery.web.passwords import Passwords
 from gallery.web.problems import Problem
 from gallery.web.sessions import session_digest, session_token
 from gallery.web.throttle import Throttle
+from gallery.writing import Writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Parts:
     settings: Settings
     database: Database
     reads: CachedReads
-    ended: Invalidations
+    writes: Writes
     studio: Studio
     workshop: Workshop
     passwords: Passwords

@@ -29,9 +29,9 @@ JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A job
 )
 async def ask(form: GenerationForm, parts: Reach, user: SignedIn) -> Response:
     """The same prompt and seed give the same picture."""
-    async with parts.database.transaction() as session:
+    async with parts.writes.transaction() as write:
         job = await writes.create_job(
-            session,
+            write.session,
             job_id=secrets.token_urlsafe(16),
             user_id=user.id,
             prompt=form.prompt,
@@ -39,9 +39,10 @@ async def ask(form: GenerationForm, parts: Reach, user: SignedIn) -> Response:
             character_id=form.character_id,
             now=parts.clock(),
         )
+        write.ends()  # nobody can have asked for its id before
     parts.workshop.ring()
     view = job_view(job)
-    return answer(view, 202, {"Location": view.status_url, "Cache-Invalidation": "not-needed"})
+    return answer(view, 202, {**write.headers, "Location": view.status_url})
 
 
 @router.get("/{job_id}", responses=answers(JobView, 401, 404), summary="How far a job is")

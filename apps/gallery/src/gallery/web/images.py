@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Path, Query, Response, UploadFile
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gallery.caching import images_changed
 from gallery.data import accounts, queries, writes
 from gallery.data.text import normalise
 from gallery.data.values import ImageInfo, ImageKind, UserInfo
@@ -67,12 +68,13 @@ async def add_to_user(
 async def remove_from_user(
     username: Username, image_id: ImageId, parts: Reach, user: SignedIn
 ) -> Response:
-    async with parts.database.transaction() as session:
-        image = await _changeable(session, image_id, user)
+    async with parts.writes.transaction() as write:
+        image = await _changeable(write.session, image_id, user)
         if image.owner != normalise(username):
             raise not_found(f"image {image_id} of {username}")
-        changed = await writes.delete_image(session, image_id)
-    return Response(status_code=204, headers=await parts.ended.images_changed(changed))
+        changed = await writes.delete_image(write.session, image_id)
+        write.ends(*images_changed(changed))
+    return Response(status_code=204, headers=write.headers)
 
 
 @router.get(
@@ -109,12 +111,13 @@ async def remove_from_character(
     character_id: CharacterId, image_id: ImageId, parts: Reach, user: SignedIn
 ) -> Response:
     """By its owner or an admin."""
-    async with parts.database.transaction() as session:
-        image = await _changeable(session, image_id, user)
+    async with parts.writes.transaction() as write:
+        image = await _changeable(write.session, image_id, user)
         if image.character_id != character_id:
             raise not_found(f"image {image_id} of character {character_id}")
-        changed = await writes.delete_image(session, image_id)
-    return Response(status_code=204, headers=await parts.ended.images_changed(changed))
+        changed = await writes.delete_image(write.session, image_id)
+        write.ends(*images_changed(changed))
+    return Response(status_code=204, headers=write.headers)
 
 
 async def _changeable(session: AsyncSession, image_id: int, user: UserInfo) -> ImageInfo:
@@ -135,9 +138,9 @@ async def _keep(
         picture = await parts.studio.accept(data)
     except UploadError as error:
         raise Problem(415, "unusable_picture", str(error), hint="Send another picture.") from error
-    async with parts.database.transaction() as session:
+    async with parts.writes.transaction() as write:
         changed = await writes.add_image(
-            session,
+            write.session,
             owner_id=owner.id,
             kind=ImageKind.UPLOAD,
             digest=picture.digest,
@@ -148,8 +151,8 @@ async def _keep(
             data=picture.picture,
             now=parts.clock(),
         )
-        made = await queries.image(session, changed.image_ids[0])
-    headers = await parts.ended.images_changed(changed)
+        write.ends(*images_changed(changed))
+        made = await queries.image(write.session, changed.image_ids[0])
     if made is None:
         raise not_found("image any more; it was removed at once")
-    return answer(image_view(made, parts.studio), 201, headers)
+    return answer(image_view(made, parts.studio), 201, write.headers)

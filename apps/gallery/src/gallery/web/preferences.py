@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from gallery.caching import preferences_changed
 from gallery.data import writes
 from gallery.data.values import PreferencesInfo
 from gallery.web.answers import answer, answers
@@ -26,7 +27,7 @@ async def replace(form: PreferencesForm, parts: Reach, user: SignedIn) -> Respon
         favourite_species=form.favourite_species,
         sort=form.sort,
     )
-    async with parts.database.transaction() as session:
-        changed = await writes.set_preferences(session, user.id, wanted, now=parts.clock())
-    headers = await parts.ended.preferences_changed(changed)
-    return answer(await parts.reads.preferences(user.id), headers=headers)
+    async with parts.writes.transaction() as write:
+        changed = await writes.set_preferences(write.session, user.id, wanted, now=parts.clock())
+        write.ends(*preferences_changed(changed))
+    return answer(await parts.reads.preferences(user.id), headers=write.headers)

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from gallery.data.errors import NameTaken, NotFound, Unusable, VersionConflict
 from gallery.pictures.render import RenderBusy
+from keepwarm import WriteNotAnnounced
 
 
 class FieldProblem(msgspec.Struct, frozen=True):
@@ -88,6 +89,15 @@ def install_problems(app: FastAPI) -> None:
     @app.exception_handler(RenderBusy)
     async def busy(_: Request, error: RenderBusy) -> Response:
         detail = ProblemDetail("busy", f"Too much to paint at once: {error}.", "Try again shortly.")
+        return answer_of(503, detail, {"Retry-After": "1"})
+
+    @app.exception_handler(WriteNotAnnounced)
+    async def unannounced(_: Request, error: WriteNotAnnounced) -> Response:
+        detail = ProblemDetail(
+            "writes_paused",
+            "Nothing was changed: the cache could not be told beforehand.",
+            "Send the same request again shortly.",
+        )
         return answer_of(503, detail, {"Retry-After": "1"})
 
     @app.exception_handler(NotFound)
