@@ -299,6 +299,20 @@ async def test_a_session_that_is_not_bound(
     assert ["not bound" in r.getMessage() for r in caplog.records] == [True]
 
 
+async def test_after_the_last_binding_is_closed_any_session_is_stored(
+    desk: Desk, cache: Cache, sessions: Any
+) -> None:
+    """An app without bindings has said nothing about its sessions, and is not judged."""
+    reader = Reader(cache, desk, by_column)
+    for binding in desk.bindings:
+        await binding.aclose()
+        await binding.aclose()  # once more changes nothing
+    for _ in range(3):
+        async with Open(desk, desk.sessions()) as it:
+            assert await reader.name(it.session) == "old"
+    assert reader.calls == 1
+
+
 async def test_an_unstored_value_makes_the_one_around_it_unstored(
     desk: Desk, cache: Cache, sessions: Any
 ) -> None:

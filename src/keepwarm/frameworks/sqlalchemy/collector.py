@@ -67,6 +67,9 @@ class Collector:
     def close(self) -> None:
         for listening in self._listening:
             event.remove(*listening)
+        if self._listening:
+            for kind in self.kinds:
+                snapshots.unwatch(kind)
         self._listening.clear()
 
     # What was touched so far.

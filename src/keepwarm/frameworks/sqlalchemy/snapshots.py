@@ -36,7 +36,8 @@ _CLEAN = "keepwarm.clean_since"
 _lock = threading.Lock()
 _is_watching = False
 _warned: set[str] = set()
-_bound: "weakref.WeakSet[type[Session]]" = weakref.WeakSet()
+_bound: "weakref.WeakKeyDictionary[type[Session], int]" = weakref.WeakKeyDictionary()
+_watched: "weakref.WeakSet[type[Session]]" = weakref.WeakSet()
 _begun: "weakref.WeakKeyDictionary[Connection, RunningFill]" = weakref.WeakKeyDictionary()
 
 
@@ -49,9 +50,18 @@ def watch(kind: type[Session]) -> None:
             event.listen(Engine, "before_cursor_execute", _executing)
             event.listen(Session, "after_begin", _session_began)
             _is_watching = True
-        if kind not in _bound:
-            _bound.add(kind)
+        _bound[kind] = _bound.get(kind, 0) + 1
+        if kind not in _watched:
+            _watched.add(kind)
             _watch_get(kind)
+
+
+def unwatch(kind: type[Session]) -> None:
+    """A binding of `kind` is closed; after the last one fills read through what they like."""
+    with _lock:
+        _bound[kind] -= 1
+        if not _bound[kind]:
+            del _bound[kind]
 
 
 def is_bound(session: Session) -> bool:
@@ -68,6 +78,10 @@ def refuse(fill: RunningFill | None, why: str) -> None:
         log.warning("a cached function %s: %s", why, _ADVICE)
 
 
+def _watched_fill() -> RunningFill | None:
+    return current_fill() if _bound else None
+
+
 def _connection_began(connection: Connection) -> None:
     fill = current_fill()
     if fill is None:
@@ -77,13 +91,13 @@ def _connection_began(connection: Connection) -> None:
 
 
 def _executing(connection: Connection, *_: Any) -> None:
-    fill = current_fill()
+    fill = _watched_fill()
     if fill is not None and _begun.get(connection) is not fill:
         refuse(fill, OLDER)
 
 
 def _session_began(session: Session, _: SessionTransaction, __: Connection) -> None:
-    fill = current_fill()
+    fill = _watched_fill()
     if fill is None:
         session.info.pop(_CLEAN, None)
     elif not is_bound(session):
@@ -108,7 +122,7 @@ def _watch_get(kind: type[Session]) -> None:
 
     @functools.wraps(get)
     def watched(self: Session, *args: Any, **options: Any) -> Any:
-        fill = current_fill()
+        fill = _watched_fill()
         if fill is not None:
             _look_at(self, fill)
         return get(self, *args, **options)
