@@ -246,3 +246,27 @@ async def test_threads_and_tasks_on_one_cache_agree(server: EmbeddedServer, name
         await asyncio.gather(*threads, *tasks)
     assert stale == []
     assert reads > 20
+
+
+async def test_a_bound_holds_for_values_made_of_cached_values_too(
+    server: EmbeddedServer, namespace: str, clock: StillClock
+) -> None:
+    """Else each level would add a bound: the outer copy is proven when its fill began."""
+    terms = {"namespace": namespace, "policies": POLICIES, "operation_timeout": "5s"}
+    name = "old"
+    async with (
+        Cache(server.url, coherence=Bounded("10s"), clock=clock, **terms) as reader,
+        Cache(server.url, **terms) as writer,
+    ):
+
+        async def outer() -> str:
+            return await reader.get_or_set("inner", lambda: name, "plain", tags=["t"])
+
+        assert await outer() == "old"
+        name = "new"
+        await writer.invalidate("t")
+        clock.advance(8)
+        assert await outer() == "old", "within its bound"
+        await reader.get_or_set("outer", outer, "plain")
+        clock.advance(4)
+        assert await reader.get_or_set("outer", outer, "plain") == "new"

@@ -143,8 +143,11 @@ def asking_first(is_needed: bool) -> Iterator[None]:
 
 
 def must_ask() -> bool:
-    """Whether a near copy's bound must not be relied upon here."""
-    return _after.get()
+    """Whether a near copy's bound must not be relied upon here.
+
+    Nor in a fill: what it makes may be served for a bound of its own from now on.
+    """
+    return _after.get() or current_fill() is not None
 
 
 def build_on_nothing() -> None:
