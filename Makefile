@@ -1,6 +1,6 @@
 # Everything needs only Python >= 3.11, make and git; each target bootstraps .venv by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-more check fmt bench figures clean-room security-index pins redis
+.PHONY: help setup run demo test test-more check fmt bench figures chaos clean-room security-index pins redis
 
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
@@ -42,6 +42,9 @@ bench: setup  ## measure in one run, write the results into benchmarks/ and READ
 
 figures: setup  ## measure what coherence costs, write the table into docs/coherence.md
 	@exec $(PY) -m benchmarks.coherence $(ARGS)
+
+chaos: setup redis  ## half an hour of real faults, judged; writes docs/chaos.md
+	@exec $(PY) -m keepwarm.testing.chaos --matrix --page docs/chaos.md $(ARGS)
 
 clean-room: setup  ## clone HEAD beside, with an empty HOME and no node: run it, test it
 	@$(PY) scripts/clean_room.py $(ARGS)

@@ -14,6 +14,8 @@ import pytest
 from engine.conftest import POLICIES
 from keepwarm import Cache, fill
 from keepwarm.stores.redis.server import EmbeddedServer
+from keepwarm.testing.faults import FaultProxy
+from keepwarm.testing.servers import valkey
 
 PROCESS = Path(__file__).with_name("leading.py")
 TERMS = {"policies": POLICIES, "operation_timeout": "5s"}
@@ -180,3 +182,36 @@ def _returning_int(origin: Callable[[], Awaitable[int]]) -> Callable[[], Awaitab
         return await origin()
 
     return value
+
+
+@pytest.mark.parametrize("fault", ["freeze", "refuse"])
+async def test_who_waits_for_a_leader_waits_for_no_store_that_is_away(
+    namespace: str, fault: str
+) -> None:
+    """The word that a fill has ended comes through the store: without it everybody fills."""
+    gate, calls = asyncio.Event(), []
+
+    async def origin() -> int:
+        calls.append(1)
+        if len(calls) == 1:
+            await gate.wait()
+        return 7
+
+    with valkey(tcp=True) as server, FaultProxy(server.url) as proxy:
+        async with (
+            Cache(server.url, namespace=namespace, policies=POLICIES) as leader,
+            Cache(proxy.url, namespace=namespace, policies=POLICIES) as other,
+        ):
+            led = asyncio.ensure_future(leader.get_or_set("k", origin, "plain", tags=["t"]))
+            while not calls:
+                await asyncio.sleep(0.001)
+            waits = asyncio.ensure_future(other.get_or_set("k", origin, "plain", tags=["t"]))
+            await asyncio.sleep(0.1)
+            assert len(calls) == 1, "it waits for the other process"
+            getattr(proxy, fault)()
+            began = time.monotonic()
+            assert await waits == 7
+            assert time.monotonic() - began < 0.7, "it waited for the leader's lease to end"
+            gate.set()
+            assert await led == 7
+            proxy.pass_through()

@@ -256,6 +256,9 @@ class Link:
             if not future.done():
                 future.set_result(None)  # no confirmation can come here any more
         self._settling.clear()
+        for handed in self._handed.values():
+            if not handed.done():
+                handed.set_result(Handed.LAPSED)  # nor that a leader is done
         if self._is_closed:
             return
         if why == "timeout":
@@ -441,7 +444,9 @@ class Link:
         future = self._handed.get(lease)
         if future is None:
             return Handed.LAPSED
-        done, _ = await asyncio.wait((future,), timeout=within_s)
+        done: set[asyncio.Future[Handed]] = set()
+        if self._wire is not None or future.done():  # else nobody could tell us
+            done, _ = await asyncio.wait((future,), timeout=within_s)
         self._handed.pop(lease, None)
         return future.result() if done else Handed.LAPSED
 
