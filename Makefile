@@ -44,6 +44,7 @@ figures: setup  ## measure what coherence costs, write the table into docs/coher
 	@exec $(PY) -m benchmarks.coherence $(ARGS)
 
 chaos: setup redis  ## half an hour of real faults, judged; writes docs/chaos.md
+	@scripts/faketime.sh
 	@exec $(PY) -m keepwarm.testing.chaos --matrix --page docs/chaos.md $(ARGS)
 
 clean-room: setup  ## clone HEAD beside, with an empty HOME and no node: run it, test it

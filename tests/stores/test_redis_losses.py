@@ -8,9 +8,11 @@ import redis
 
 from keepwarm import Cache, Policy
 from keepwarm.core.globs import Glob
-from keepwarm.core.steps import AddPattern, Capture, ReadPatterns, ReadShared
+from keepwarm.core.steps import AddPattern, Capture, Elect, ReadPatterns, ReadShared
+from keepwarm.core.times import TIMES
 from keepwarm.engine.threads import BlockingCache
 from keepwarm.stores.envelope import Sealing
+from keepwarm.stores.redis.aio import AsyncRedis
 from keepwarm.stores.redis.blocking import BlockingRedis
 from keepwarm.stores.redis.server import EmbeddedServer
 from keepwarm.stores.redis.settings import parse_address
@@ -269,3 +271,17 @@ def test_a_store_without_patterns_kills_what_could_match(server: EmbeddedServer)
 
     assert patterns.newest < epoch.pattern_position  # type: ignore[union-attr]
     store.close()
+
+
+async def test_a_lease_that_outlives_itself_by_a_clock_set_back_is_none(
+    server: EmbeddedServer, direct: redis.Redis, namespace: str
+) -> None:
+    """Else its dead leader would be waited for until the clock has caught up."""
+    store = AsyncRedis(parse_address(server.url), namespace, Sealing(), 2.0)
+    lease = "lease:x"
+    assert await store.answer(Elect((lease,))) == (None,)
+    (left,) = await store.answer(Elect((lease,)))
+    assert 0 < left <= TIMES.leader_s
+    direct.pexpire(f"{{{namespace}}}:{lease}", 3_600_000)
+    assert await store.answer(Elect((lease,))) == (None,)
+    await store.aclose()

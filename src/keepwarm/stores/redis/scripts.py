@@ -357,7 +357,8 @@ local found = {}
 for i = 4, #KEYS do
   local raw = get(KEYS[i])
   local left = raw and redis.call('PTTL', KEYS[i]) or 0
-  if raw and left > 0 then
+  -- More than a whole lease is left only where the server's clock was set back.
+  if raw and left > 0 and left <= tonumber(ARGV[3]) then
     if ARGV[2] ~= '' and not string.find(raw, ' ' .. ARGV[2], 1, true) then
       redis.call('SET', KEYS[i], raw .. ' ' .. ARGV[2], 'KEEPTTL')
     end
