@@ -5,7 +5,7 @@ import os
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keepwarm.core.entry import Debt, Patterns, Seen
@@ -45,6 +45,7 @@ from keepwarm.engine.call import Call
 from keepwarm.engine.context import RunningFill
 from keepwarm.engine.guard import Guard
 from keepwarm.engine.hints import Hints
+from keepwarm.observe.marks import Marks
 from keepwarm.ports import Clock, NearStore, Observer, StoreAway
 from keepwarm.stores.memory import MemoryStore
 
@@ -90,6 +91,7 @@ class Parts:
     dropped_at: float = -math.inf
     """When this process last dropped near copies because of an invalidation of its own."""
     fills: int = 0
+    marks: Marks = field(default_factory=Marks)
 
     def __post_init__(self) -> None:
         if not self.fills:

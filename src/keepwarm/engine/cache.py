@@ -27,6 +27,7 @@ from keepwarm.errors import ConfigurationError
 from keepwarm.forking import on_fork
 from keepwarm.observe.counters import Stats
 from keepwarm.observe.health import Health, health_of
+from keepwarm.observe.marks import too_busy
 from keepwarm.stores.codecs import Plain, codec_for
 
 T = TypeVar("T")
@@ -49,6 +50,8 @@ class BaseCache(Decorators):
             hints,
             tokens=wiring.tokens,
             strict_set=wiring.strict_set,
+            marks=wiring.parts.marks,
+            mono=wiring.parts.clock.mono,
         )
         self._hints = hints
         self._driver: AsyncDriver | None = None
@@ -302,6 +305,9 @@ class BaseCache(Decorators):
         queued = self._count_queued()
         if queued:
             notes = (*notes, f"{queued} committed write(s) wait in an outbox to be invalidated")
+        busiest = self._wiring.parts.marks.busiest(self._wiring.parts.clock.mono())
+        if busiest:
+            notes = (*notes, too_busy(busiest))
         facts = replace(facts, notes=(*facts.notes, *notes))
         found = health_of(self._wiring.parts, self._wiring.counters, latency_ms, facts)
         return replace(found, pending_invalidations=found.pending_invalidations + queued)

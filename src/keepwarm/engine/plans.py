@@ -6,6 +6,7 @@ The async and the blocking cache run the same plans, so they cannot drift apart.
 import inspect
 import os
 import socket
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -36,6 +37,7 @@ from keepwarm.errors import (
     UnfencedSet,
     WriteNotAnnounced,
 )
+from keepwarm.observe.marks import Marks
 from keepwarm.ports import Codec
 from keepwarm.stores.codecs import Plain, Unencodable, codec_for
 from keepwarm.stores.memory import new_nonce
@@ -84,8 +86,11 @@ class Plans:
         *,
         tokens: Tokens | None = None,
         strict_set: bool = False,
+        marks: Marks | None = None,
+        mono: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tokens = tokens or Tokens()
+        self._marks, self._mono = marks or Marks(), mono
         self._strict_set = strict_set
         self.namespace = namespace
         self.policies = policies
@@ -311,11 +316,20 @@ class Plans:
                 raise WriteNotAnnounced(what, result.why)
             return None, ()
 
+        def entered(result: Verdict) -> tuple[None, tuple[Outcome, ...]]:
+            nothing = announced(result)
+            self._marks.entered(writer, what, self._mono())
+            return nothing
+
+        def leave() -> Plan[Ack]:
+            self._marks.left(writer, self._mono())
+            return self._acked(announcing.leave(writer, stamps), what)
+
         return Announcement(
             what,
-            enter=lambda: Plan(announcing.enter(writer, stamps), call, announced),
+            enter=lambda: Plan(announcing.enter(writer, stamps), call, entered),
             check=lambda: Plan(announcing.check(writer, stamps), call, announced),
-            leave=lambda: self._acked(announcing.leave(writer, stamps), what),
+            leave=leave,
             withdraw=lambda: Plan(announcing.withdraw(writer, stamps), call, lambda x: (x, ())),
         )
 
