@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -19,6 +19,7 @@ from keepwarm.core.times import TIMES
 from keepwarm.stores.redis.server import EmbeddedServer
 from keepwarm.testing.servers import ManagedServer
 
+UntilNear = Callable[..., Awaitable[None]]
 QUICK = replace(TIMES, writer_s=0.3)  # stamps are trusted, and so mirrored, after that long
 
 
@@ -37,31 +38,29 @@ async def read(cache: Cache, value: object = 1, key: str = "k") -> tuple[object,
     return got, outcomes[0].tier
 
 
-async def until_near(cache: Cache, key: str = "k") -> None:
-    """Until the stamps of `key` are trusted and mirrored."""
-    end = time.monotonic() + 10
-    with redis.Redis.from_url(cache_url(cache)) as direct:
-        while time.monotonic() < end:
-            before = mgets(direct)
-            if (await read(cache, key=key))[1] is Tier.NEAR and mgets(direct) == before:
-                return
-            await asyncio.sleep(0.02)
-    raise AssertionError("near hits go on asking")
+@pytest.fixture
+def until_near(server: EmbeddedServer) -> UntilNear:
+    async def until_near(cache: Cache, key: str = "k") -> None:
+        """Until the stamps of `key` are trusted and mirrored."""
+        end = time.monotonic() + 10
+        with redis.Redis.from_url(server.url) as direct:
+            while time.monotonic() < end:
+                before = mgets(direct)
+                if (await read(cache, key=key))[1] is Tier.NEAR and mgets(direct) == before:
+                    return
+                await asyncio.sleep(0.02)
+        raise AssertionError("near hits go on asking")
 
-
-def cache_url(cache: Cache) -> str:
-    address = cache._running()._shared._link.address  # type: ignore[union-attr]
-    password = f":{address.password}@" if address.password else ""
-    if address.path:
-        return f"unix://{password}{address.path}"
-    return f"redis://{password}{address.host}:{address.port}"
+    return until_near
 
 
 def mgets(direct: "redis.Redis") -> int:
     return int(direct.info("commandstats").get("cmdstat_mget", {}).get("calls", 0))
 
 
-async def test_near_hits_ask_nobody(make: Callable[..., Cache], server: EmbeddedServer) -> None:
+async def test_near_hits_ask_nobody(
+    make: Callable[..., Cache], until_near: UntilNear, server: EmbeddedServer
+) -> None:
     async with make() as cache:
         await until_near(cache)
         with redis.Redis.from_url(server.url) as direct:
@@ -74,7 +73,7 @@ async def test_near_hits_ask_nobody(make: Callable[..., Cache], server: Embedded
 
 @pytest.mark.parametrize("how", ["tag", "key", "pattern", "clear", "set", "delete"])
 async def test_no_near_copy_outlives_an_acknowledgement(
-    make: Callable[..., Cache], how: str
+    make: Callable[..., Cache], until_near: UntilNear, how: str
 ) -> None:
     """In another process it is gone when the call returns, whatever the call was."""
     async with make() as here, make() as there:
@@ -100,6 +99,7 @@ async def test_no_near_copy_outlives_an_acknowledgement(
 
 async def test_an_acknowledgement_counts_and_waits_for_the_others(
     make: Callable[..., Cache],
+    until_near: UntilNear,
 ) -> None:
     async with make() as here, make() as there, make(coherence="validate") as other:
         await until_near(there)
@@ -111,7 +111,9 @@ async def test_an_acknowledgement_counts_and_waits_for_the_others(
         assert (await read(there, 2))[0] == 2
 
 
-async def test_a_process_that_leaves_keeps_nobody_waiting(make: Callable[..., Cache]) -> None:
+async def test_a_process_that_leaves_keeps_nobody_waiting(
+    make: Callable[..., Cache], until_near: UntilNear
+) -> None:
     async with make() as here:
         async with make() as there:
             await until_near(there)
@@ -121,6 +123,7 @@ async def test_a_process_that_leaves_keeps_nobody_waiting(make: Callable[..., Ca
 
 def test_a_paused_process_costs_a_lease_once_and_serves_nothing_old(
     make: Callable[..., Cache],
+    until_near: UntilNear,
 ) -> None:
     """It sleeps through the acknowledgement, and asks before it serves again."""
     told, tell = os.pipe()
@@ -160,7 +163,9 @@ def test_a_paused_process_costs_a_lease_once_and_serves_nothing_old(
     assert second_s < QUICK.lease_s, "it was struck off"
 
 
-async def test_threads_have_near_hits_too_and_obey(make: Callable[..., Cache]) -> None:
+async def test_threads_have_near_hits_too_and_obey(
+    make: Callable[..., Cache], until_near: UntilNear
+) -> None:
     """A thread's mirror is its loop thread's; an invalidation on the loop reaches both."""
     owner = make()
     threads = owner.blocking().__enter__()
@@ -185,6 +190,7 @@ async def test_threads_have_near_hits_too_and_obey(make: Callable[..., Cache]) -
 
 async def test_a_loop_that_stands_still_serves_nothing_old_afterwards(
     make: Callable[..., Cache],
+    until_near: UntilNear,
 ) -> None:
     """Its lease runs out while somebody computes on it; then it asks first."""
     async with make() as there:
@@ -222,7 +228,7 @@ async def test_where_subscribing_is_forbidden_near_hits_ask_and_health_says_so(
             assert any("SSUBSCRIBE" in note for note in health.notes)
 
 
-def test_it_works_on_uvloop(make: Callable[..., Cache]) -> None:
+def test_it_works_on_uvloop(make: Callable[..., Cache], until_near: UntilNear) -> None:
     """Whose transports are none by class, and whose timers and sockets are others."""
 
     async def life() -> None:
