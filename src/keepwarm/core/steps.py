@@ -252,7 +252,7 @@ class DropNear(Step[None]):
 
 @dataclass(frozen=True, slots=True)
 class ReadShared(Step[Seen | Away]):
-    """Epoch, position, `stamps` and the entries of `names`, in one round trip."""
+    """Epoch, position, at least `stamps`, and the entries of `names`, in one round trip."""
 
     names: tuple[str, ...]
     stamps: tuple[str, ...]

@@ -23,10 +23,12 @@ from keepwarm.core.times import TIMES, Times
 from keepwarm.ports import StoreAway
 from keepwarm.stores.envelope import Sealing
 from keepwarm.stores.memory import new_nonce
+from keepwarm.stores.redis.bulk import Bulk
 from keepwarm.stores.redis.cluster import ClusterEntries, name_of
 from keepwarm.stores.redis.failures import GONE, Refused, as_away
 from keepwarm.stores.redis.link import Link, heard
 from keepwarm.stores.redis.operations import Call, Operation, Operations
+from keepwarm.stores.redis.reads import Reads
 from keepwarm.stores.redis.reports import facts
 from keepwarm.stores.redis.settings import OPERATION_TIMEOUT_S, Address
 
@@ -69,6 +71,9 @@ class AsyncRedis:
             is_quiet=is_quiet,
             locate=self._locate if self._entries is not None else None,
         )
+
+        self._bulk = Bulk(lambda: self._link.address)
+        self._reads = Reads(self._link, self._operations, self._bulk, self.mirror)
 
     @property
     def is_up(self) -> bool:
@@ -123,12 +128,14 @@ class AsyncRedis:
 
     async def aclose(self) -> None:
         await self._link.aclose()
+        await self._bulk.aclose()
         if self._entries is not None:
             await self._entries.aclose()
 
     def abandon(self) -> None:
         """Let go of the sockets of an event loop that has been closed."""
         self._link.abandon()
+        self._bulk.abandon()
 
     async def _answer(self, step: Step[R], deadline: float) -> R:
         if isinstance(step, Scan):
@@ -137,12 +144,15 @@ class AsyncRedis:
             return cast("R", await self._describe(deadline))
         if isinstance(step, ReplaceShared):
             raw = await self._run(self._operations.fetch_raw(step.name), deadline)
-            operation = self._operations.replace(step, raw)
+            operation = self._operations.swap(step, raw)
             return cast("R", operation is not None and await self._run(operation, deadline))
         if isinstance(step, Elect):
             return cast("R", await self._elect(step, deadline))
-        if self._entries is not None and isinstance(step, ReadShared) and step.names:
-            return cast("R", await self._read_apart(self._entries, step, deadline))
+        if isinstance(step, ReadShared):
+            if self._entries is not None and step.names:
+                return cast("R", await self._read_apart(self._entries, step, deadline))
+            if self._link.wire is not None:
+                return cast("R", await self._reads.ask(step.names, step.stamps, self._timeout_s))
         return await self._run(self._operations.of(step), deadline)
 
     async def _read_apart(self, entries: ClusterEntries, step: ReadShared, deadline: float) -> Seen:
@@ -187,6 +197,9 @@ class AsyncRedis:
         commands = (*operation.metadata, *operation.entries)
         if not commands:
             return cast("R", read([]))
+        if operation.is_large and self._entries is None:
+            plain = [c for c in operation.entries if not isinstance(c, Call)]
+            return cast("R", read(await self._bulk.set(plain, deadline)))
         first = commands[0]
         if isinstance(first, Call):  # scripts travel alone
             if operation.is_change:

@@ -14,7 +14,6 @@ process hears who has confirmed its own changes, and whose fills have ended.
 import asyncio
 import contextlib
 import random
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -27,6 +26,7 @@ from keepwarm.core.steps import Changed, Handed, Holder, Renewed, Strike
 from keepwarm.core.times import Times
 from keepwarm.ports import StoreAway
 from keepwarm.stores.memory import new_nonce
+from keepwarm.stores.redis.dialing import dial
 from keepwarm.stores.redis.failures import GONE, Refused, as_away
 from keepwarm.stores.redis.operations import Call, Operation, Operations, parse_told
 from keepwarm.stores.redis.settings import Address
@@ -88,6 +88,16 @@ class Link:
         self._handed: dict[str, asyncio.Future[Handed]] = {}
         self._incomplete: tuple[str, float] = ("", 0.0)
         operations.now_ms = self._server_ms
+
+    @property
+    def wire(self) -> Wire | None:
+        """The connection, greeted and open; None while there is none."""
+        return self._wire
+
+    @property
+    def address(self) -> Address:
+        """Where it leads, as last looked up."""
+        return self._address
 
     @property
     def is_reconnecting(self) -> bool:
@@ -180,7 +190,7 @@ class Link:
                 if self._locate is not None:
                     self._address = await self._locate(self._has_failed)
                 self._has_failed = True
-                await self._open(loop, make)
+                await dial(self._address, make)
                 await self._greet(wires[-1], deadline)
             greeted = True
             self._has_failed = False
@@ -191,14 +201,6 @@ class Link:
                 for wire in wires:
                     wire.close("timeout")
         return wires[-1]
-
-    async def _open(self, loop: asyncio.AbstractEventLoop, make: Callable[[], Wire]) -> None:
-        address = self._address
-        if address.path:
-            await loop.create_unix_connection(make, address.path)
-            return
-        context = ssl.create_default_context() if address.tls else None
-        await loop.create_connection(make, address.host, address.port, ssl=context)
 
     async def _greet(self, wire: Wire, deadline: float) -> None:
         """Everything a connection begins with, in one trip; nobody else may use it before."""

@@ -5,7 +5,7 @@ lies in one slot of a cluster; entries lie anywhere.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
@@ -45,6 +45,7 @@ from keepwarm.stores.envelope import Foreign, Sealing, open_, seal
 from keepwarm.stores.memory import PATTERNS_KEPT, new_nonce
 from keepwarm.stores.redis import scripts
 from keepwarm.stores.redis.scripts import Script
+from keepwarm.stores.redis.settings import LARGE_BYTES
 
 R = TypeVar("R")
 Command = tuple[str | bytes | int, ...]
@@ -77,6 +78,8 @@ class Operation(Generic[R]):
     read: Callable[[list[Any]], R]
     is_change: bool = False
     """Whether near tiers must obey it: who asks is told of their confirmations."""
+    is_large: bool = False
+    """Whether its entries would keep others waiting: they travel on their own connection."""
 
 
 class Operations:
@@ -179,21 +182,32 @@ class Operations:
             asked = self._reads[step.stamps] = ("MGET", *keys)
 
         def read(replies: list[Any]) -> Seen:
-            raw_epoch, raw_position, *raw = replies[0]
-            epoch = _epoch(raw_epoch)
-            stamps = dict(zip(step.stamps, map(_stamp, raw), strict=True))
+            seen, _ = self.seen(step.stamps, replies[0])
             opened, foreign = self.opened(step.names, replies[1] if step.names else [])
-            position = parse_position(_text(raw_position), epoch)
-            return told_apart(Seen(epoch, position, stamps, opened, foreign), self.now_ms())
+            return replace(seen, entries=opened, foreign=foreign)
 
         entries: tuple[Command, ...] = (("MGET", *step.names),) if step.names else ()
         return Operation((asked,), entries, read)
+
+    def read_command(self, stamps: tuple[str, ...], names: tuple[str, ...]) -> Command:
+        """What asks for epoch, position, `stamps` and the entries of `names` at once."""
+        prefix = self._prefix
+        keys = [prefix + stamp for stamp in stamps]
+        return ("MGET", self.epoch_key, self._position_key, *keys, *names)
+
+    def seen(self, stamps: tuple[str, ...], values: list[Any]) -> tuple[Seen, list[Any]]:
+        """What the reply to a read says of `stamps`, and the rest of it: entries, unopened."""
+        epoch = _epoch(values[0])
+        end = 2 + len(stamps)
+        found = dict(zip(stamps, map(_stamp, values[2:end]), strict=True))
+        position = parse_position(_text(values[1]), epoch)
+        return told_apart(Seen(epoch, position, found), self.now_ms()), values[end:]
 
     def opened(
         self, names: tuple[str, ...], raw: list[Any]
     ) -> tuple[tuple[Stored | None, ...], int]:
         """Entries as they lie in the store, opened, and how many of them were not ours."""
-        found = tuple(map(self._open, names, raw))
+        found = tuple(map(self.open, names, raw))
         return found, found.count(None) - raw.count(None)
 
     def _read_patterns(self, step: ReadPatterns) -> Operation[Patterns]:
@@ -228,19 +242,20 @@ class Operations:
         return Operation((self._call(scripts.CONFIRM, keys, args),), (), read)
 
     def _write(self, step: WriteShared) -> Operation[bool]:
+        sealed = [(name, self._seal(name, stored), stored) for name, stored in step.entries]
         commands = tuple(
-            ("SET", name, self._seal(name, stored), "PX", _ttl_ms(stored, step.now))
-            for name, stored in step.entries
+            ("SET", name, data, "PX", _ttl_ms(stored, step.now)) for name, data, stored in sealed
         )
-        return Operation((), commands, lambda replies: True)
+        is_large = any(len(data) >= LARGE_BYTES for _, data, _ in sealed)
+        return Operation((), commands, lambda replies: True, is_large=is_large)
 
     def fetch_raw(self, name: str) -> Operation[bytes | None]:
         """An entry's bytes as they lie in the store."""
         return Operation((), (("GET", name),), lambda replies: replies[0])
 
-    def replace(self, step: ReplaceShared, raw: bytes | None) -> Operation[bool] | None:
+    def swap(self, step: ReplaceShared, raw: bytes | None) -> Operation[bool] | None:
         """Swap `raw` for the new entry, or None if `raw` is not the old one any more."""
-        if raw is None or self._open(step.name, raw) != step.old:
+        if raw is None or self.open(step.name, raw) != step.old:
             return None
         new = self._seal(step.name, step.new)
         call = Call(scripts.REPLACE, (step.name,), ("", raw, new, _ttl_ms(step.new, step.now)))
@@ -342,7 +357,7 @@ class Operations:
         header = _encode_header(stored.terms)
         return seal(header, stored.payload, name=name, settings=self._sealing)
 
-    def _open(self, name: str, raw: object) -> Stored | None:
+    def open(self, name: str, raw: object) -> Stored | None:
         """The entry in `raw`, or None: whatever is not ours and whole is a miss (G8)."""
         if not isinstance(raw, bytes):
             return None

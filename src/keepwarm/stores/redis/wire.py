@@ -96,13 +96,16 @@ class Wire(asyncio.Protocol):
         """
         if not commands:
             return [] if read is None else read([])
+        return await self.begin(commands, deadline, read)
+
+    def begin(
+        self, commands: Sequence[Sequence[Any]], deadline: float, read: Reader | None = None
+    ) -> "asyncio.Future[Any]":
+        """As `exchange`, for who has something else to do meanwhile."""
         future: asyncio.Future[Any] = self._loop.create_future()
         entry = self._send(commands, read, future)
         entry.alarm = self._loop.call_at(deadline, self._expire, entry, deadline)
-        try:
-            return await future
-        finally:
-            entry.alarm.cancel()
+        return future
 
     async def until(
         self, packed: bytes, last: Sequence[Any], answer: Any, deadline: float
@@ -113,10 +116,7 @@ class Wire(asyncio.Protocol):
         self._out.insert(-1, packed)
         entry.ends_with = answer
         entry.alarm = self._loop.call_at(deadline, self._expire, entry, deadline)
-        try:
-            return await future
-        finally:
-            entry.alarm.cancel()
+        return await future
 
     def tell(self, command: Sequence[Any], read: Reader | None = None) -> None:
         """Send a command and wait for nothing; `read` gets its reply."""
@@ -133,14 +133,15 @@ class Wire(asyncio.Protocol):
             raise StoreAway(self._why)
         packed = [hiredis.pack_command(tuple(command)) for command in commands]
         if not self._out:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._out += packed
         entry = _Entry(len(packed), read, future, self._loop.time())
         self._entries.append(entry)
         self._unsent.append(entry)
         return entry
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what has gathered: by itself at the end of the loop's turn, or now."""
         now = self._loop.time()
         for entry in self._unsent:
             entry.sent_at = now
@@ -198,6 +199,8 @@ class Wire(asyncio.Protocol):
         if entry.ends_with is None and len(entry.replies) < entry.awaited:
             return
         self._entries.popleft()
+        if entry.alarm is not None:
+            entry.alarm.cancel()
         future = entry.future
         if future is None:
             if entry.read is not None:
@@ -228,6 +231,8 @@ class Wire(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         for entry in self._entries:
+            if entry.alarm is not None:
+                entry.alarm.cancel()
             if entry.future is not None and not entry.future.done():
                 entry.future.set_exception(StoreAway(why))
         self._entries.clear()

@@ -1,0 +1,176 @@
+"""Reads of one turn of the event loop, in one MGET.
+
+How to think of it: whoever wants entries and stamps puts their names on this turn's list
+and gets a future. When the turn ends, the list leaves as one command in which each key
+stands once; when the reply is there, each future gets what it asked for. So fifty readers
+cost one command, one reply and one timer, and a reader who is cancelled costs nothing and
+harms nobody: his future is passed over (G7).
+
+All that one reader sees was read by one command that was sent after he asked, which is
+what a hit needs. He sees the others' stamps, too, which does no harm: a hit compares the
+stamps that its entry names.
+
+Entries that were large when last seen are asked for on a connection of their own, or
+everybody would wait behind them. What proves them, the stamps, is always read here.
+"""
+
+import asyncio
+from typing import Any, TypeAlias
+
+from keepwarm.core.entry import Seen, Stored
+from keepwarm.core.mirror import Mirror
+from keepwarm.ports import StoreAway
+from keepwarm.stores.redis.bulk import Bulk
+from keepwarm.stores.redis.link import Link
+from keepwarm.stores.redis.operations import Operations
+from keepwarm.stores.redis.settings import LARGE_BYTES
+
+MOST_KEYS = 1_024  # of one MGET: about half a millisecond of the server
+_LARGE_KEPT = 10_000  # names; forgetting one costs the others one wait behind it
+
+_Waiting: TypeAlias = list[tuple["asyncio.Future[Seen]", tuple[str, ...]]]
+"""Who waits, and for which entries."""
+
+
+class _Turn:
+    """What is asked for in one turn, each name once, and who waits for it."""
+
+    __slots__ = ("deadline", "names", "stamps", "waiting")
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.names: dict[str, None] = {}
+        self.stamps: dict[str, None] = {}
+        self.waiting: _Waiting = []
+
+
+class Reads:
+    """Bound to the link of one event loop."""
+
+    def __init__(
+        self, link: Link, operations: Operations, bulk: Bulk, mirror: Mirror | None
+    ) -> None:
+        self._link = link
+        self._operations = operations
+        self._bulk = bulk
+        self._mirror = mirror
+        self._turn: _Turn | None = None
+        self._large: dict[str, None] = {}
+
+    def is_large(self, name: str) -> bool:
+        """Whether the entry was large when it was last seen."""
+        return name in self._large
+
+    def ask(
+        self, names: tuple[str, ...], stamps: tuple[str, ...], timeout_s: float
+    ) -> "asyncio.Future[Seen]":
+        """Entries of `names` and all of `stamps`, read after now; while the link is up."""
+        loop = asyncio.get_running_loop()
+        turn = self._turn
+        if turn is None or len(turn.names) + len(turn.stamps) >= MOST_KEYS:
+            if turn is not None:
+                self._send(turn)
+            turn = self._turn = _Turn(loop.time() + timeout_s)
+            loop.call_soon(self._send, turn)
+        for name in stamps:
+            turn.stamps[name] = None
+        for name in names:
+            turn.names[name] = None
+        future: asyncio.Future[Seen] = loop.create_future()
+        turn.waiting.append((future, names))
+        return future
+
+    def _send(self, turn: _Turn) -> None:
+        if turn.waiting and self._turn is turn:
+            self._turn = None
+        waiting, turn.waiting = turn.waiting, []
+        if not waiting:
+            return  # sent already, as it was full
+        wire = self._link.wire
+        if wire is None:
+            _fail(waiting, StoreAway(self._link.why or "unreachable"))
+            return
+        large = [name for name in turn.names if name in self._large] if self._large else []
+        for name in large:
+            del turn.names[name]
+        names, stamps = tuple(turn.names), tuple(turn.stamps)
+        ticket = self._mirror.ticket() if self._mirror is not None else 0
+        apart = self._bulk.get(tuple(large), turn.deadline) if large else None
+
+        def read(replies: list[Any]) -> None:
+            if isinstance(replies[0], Exception):
+                raise replies[0]
+            seen, raw = self._operations.seen(stamps, replies[0])
+            if self._mirror is not None:
+                self._mirror.learn(ticket, seen)
+            found = dict(zip(names, raw, strict=True))
+            if apart is None:
+                self._hand(waiting, seen, found)
+                return
+            quick = [each for each in waiting if not self._large.keys() & set(each[1])]
+            slow = [each for each in waiting if each not in quick]
+            self._hand(quick, seen, found)
+            apart.add_done_callback(lambda _: self._join(apart, slow, seen, found, large))
+
+        def ended(future: "asyncio.Future[None]") -> None:
+            error = StoreAway("unreachable") if future.cancelled() else future.exception()
+            if error is not None:
+                if apart is not None:
+                    apart.cancel()
+                _fail(waiting, error)
+
+        wire.begin(
+            (self._operations.read_command(stamps, names),), turn.deadline, read
+        ).add_done_callback(ended)
+        wire.flush()
+
+    def _join(
+        self,
+        apart: "asyncio.Future[list[Any]]",
+        waiting: _Waiting,
+        seen: Seen,
+        found: dict[str, Any],
+        large: list[str],
+    ) -> None:
+        """The large entries have come, on their own connection, or have not."""
+        error = StoreAway("unreachable") if apart.cancelled() else apart.exception()
+        if error is not None:
+            _fail(waiting, error)
+        else:
+            self._hand(waiting, seen, found | dict(zip(large, apart.result(), strict=True)))
+
+    def _hand(self, waiting: _Waiting, seen: Seen, found: dict[str, Any]) -> None:
+        """To each what it asked for; an entry is opened once, however many asked."""
+        epoch, position, stamps = seen.epoch, seen.position, seen.stamps
+        opened: dict[str, Stored | None] = {}
+        for future, names in waiting:
+            if future.done():
+                continue  # cancelled: nobody waits
+            if not names:
+                future.set_result(seen)
+                continue
+            foreign = 0
+            for name in names:
+                if name not in opened:
+                    data = found[name]
+                    if data is not None:
+                        self._note(name, data)
+                        data = self._operations.open(name, data)
+                    opened[name] = data
+                foreign += opened[name] is None and found[name] is not None
+            entries = tuple([opened[name] for name in names])
+            future.set_result(Seen(epoch, position, stamps, entries, foreign))
+
+    def _note(self, name: str, data: Any) -> None:
+        if isinstance(data, bytes) and len(data) >= LARGE_BYTES:
+            if len(self._large) >= _LARGE_KEPT:
+                self._large.clear()
+            self._large[name] = None
+        elif self._large:
+            self._large.pop(name, None)
+
+
+def _fail(waiting: _Waiting, error: BaseException) -> None:
+    for future, _ in waiting:
+        if not future.done():
+            future.set_exception(error)
