@@ -1,11 +1,12 @@
 """What the outside must offer to the engine."""
 
+from collections.abc import Iterable
 from typing import Any, Protocol, TypeVar
 
-from keepwarm.core.entry import Stored
-from keepwarm.core.mirror import Mirror
-from keepwarm.core.outcome import Outcome
-from keepwarm.core.steps import DropNear, Held, Step
+from keepwarm.core.entry import Seen, Stored
+from keepwarm.core.mirror import Mirror, Pulse
+from keepwarm.core.outcome import Outcome, Tier
+from keepwarm.core.steps import DropNear, Held, ReadShared, Step
 
 R = TypeVar("R")
 
@@ -34,6 +35,10 @@ class AsyncShared(Protocol):
     """
 
     async def answer(self, step: Step[R]) -> R: ...
+
+    async def read(self, step: ReadShared) -> Seen:
+        """As `answer`, by the shortest way."""
+        ...
 
     @property
     def mirror(self) -> Mirror | None:
@@ -79,6 +84,15 @@ class BlockingShared(Protocol):
     def close(self) -> None: ...
 
 
+class Watch(Protocol):
+    """Stamps that are known to be the present ones, under a lease: a mirror, or a local store."""
+
+    @property
+    def pulse(self) -> Pulse: ...
+
+    def seen(self, stamps: Iterable[str], now: float) -> Seen | None: ...
+
+
 class NearStore(Protocol):
     """Entries in this process, bounded; safe to use from several threads."""
 
@@ -113,6 +127,17 @@ class Observer(Protocol):
     def saw(self, outcome: Outcome) -> None: ...
 
     def counted(self, what: str, by: int = 1) -> None: ...
+
+    def plain(self, policy: str, tier: Tier) -> "Plain":
+        """Where the fresh hits of `policy` from `tier` are counted."""
+        ...
+
+
+class Plain(Protocol):
+    """A count to which whoever answers a fresh hit adds one."""
+
+    hits: int
+    tier: Tier
 
 
 class Codec(Protocol):

@@ -29,15 +29,16 @@ def judge(subject: Subject, stored: Stored, seen: Seen, now: Instant) -> Recipe[
     patterns = yield from ask(ReadPatterns(seen.epoch))
     if isinstance(patterns, Away) or patterns.kill(subject.logical, terms, seen.epoch):
         return Life.DEAD
-    return Life.FRESH if now.wall < terms.fresh_until and _soft(stored, seen) else Life.STALE
+    return by_age(stored, seen, now.wall)
 
 
-def _soft(stored: Stored, seen: Seen) -> bool:
-    """Whether no soft nonce differs."""
-    return all(
+def by_age(stored: Stored, seen: Seen, wall: float) -> Life:
+    """Fresh or stale: what an entry is that nothing has ended."""
+    is_soft_same = all(
         (stamp := seen.stamps.get(name)) is not None and stamp.soft == soft
         for name, _, soft in stored.terms.stamps
     )
+    return Life.FRESH if wall < stored.terms.fresh_until and is_soft_same else Life.STALE
 
 
 def capture(

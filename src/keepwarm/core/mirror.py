@@ -47,6 +47,23 @@ class Told:
     everything: bool = False
 
 
+class Pulse:
+    """What has to be looked at each time a near copy is used.
+
+    `version` is another one whenever a stamp that was known is so no more. Who found an
+    entry's stamps known need not compare them again under the same version, before
+    `lease_until`, if he reads the lease first: it is prolonged only after the version
+    was changed.
+    """
+
+    __slots__ = ("lease_until", "version")
+
+    def __init__(self, lease_until: float = float("-inf")) -> None:
+        self.lease_until = lease_until
+        """On the holder's clock; what is known counts only before it."""
+        self.version = 0
+
+
 class Mirror:
     """Belongs to one connection. Changed only by the thread that reads it; read by any."""
 
@@ -56,7 +73,7 @@ class Mirror:
         self._epoch: Epoch | None = None
         self._position = 0
         self._stamps: dict[str, Stamp] = {}
-        self._lease_until = float("-inf")
+        self.pulse = Pulse()
         self._sent_at: float | None = None
         self._number: int | None = None
         self._owner = ""
@@ -76,7 +93,7 @@ class Mirror:
         """What a read of `stamps` would see now; None unless all are mirrored, under a lease."""
         # The lease first, and what it covers only then: another thread may renew it meanwhile,
         # but not without having replaced what had been read under the one before.
-        if now >= self._lease_until:
+        if now >= self.pulse.lease_until:
             return None
         epoch, mirrored = self._epoch, self._stamps
         if epoch is None:
@@ -90,7 +107,7 @@ class Mirror:
         return Seen(epoch, self._position, found)
 
     def is_live(self, now: float) -> bool:
-        return now < self._lease_until
+        return now < self.pulse.lease_until
 
     # Learning.
 
@@ -101,7 +118,7 @@ class Mirror:
     def learn(self, ticket: int, seen: Seen) -> None:
         """Remember the stamps of a reply, as far as nothing was announced about them since."""
         epoch = seen.epoch
-        if self._lease_until == float("-inf") or epoch is None or ticket < self._floor:
+        if self.pulse.lease_until == float("-inf") or epoch is None or ticket < self._floor:
             return
         told: set[str] = set()
         for generation, names in self._recent:
@@ -112,14 +129,23 @@ class Mirror:
             told |= names
         if epoch.nonce != self._owner:
             return  # its announcements are numbered anew: the next renewal tells
+        has_changed = self._epoch != epoch
         self._epoch, self._position = epoch, max(self._position, seen.position or 0)
+        mirrored = self._stamps
         for name, stamp in seen.stamps.items():
+            known = mirrored.get(name)
             if stamp is None or not stamp.is_settled or name in told:
-                self._stamps.pop(name, None)
-            else:
-                self._stamps[name] = stamp
-        while len(self._stamps) > self._most:
-            self._stamps.pop(next(iter(self._stamps)))
+                if known is not None:
+                    has_changed = True
+                    del mirrored[name]
+            elif known is not stamp:
+                has_changed = has_changed or known is not None
+                mirrored[name] = stamp
+        while len(mirrored) > self._most:
+            has_changed = True
+            mirrored.pop(next(iter(mirrored)))
+        if has_changed:
+            self.pulse.version += 1
 
     # Hearing.
 
@@ -142,10 +168,13 @@ class Mirror:
             self._number = max(self._number, told.number)
             if not is_next:
                 self._missed()
+        self.pulse.version += (
+            1  # last: who compares under the new version must not find the old stamps
+        )
 
     def forget(self) -> None:
         """The connection is another one, or nobody knows what it lost: begin anew."""
-        self._lease_until = float("-inf")
+        self.pulse.lease_until = float("-inf")
         self._sent_at = None
         self._number = None
         self._owner = ""
@@ -156,7 +185,7 @@ class Mirror:
 
     def renewing(self, holder: str, incarnation: str, now: float) -> Renew:
         """What to ask; `incarnation` is a fresh name for the case that a new one begins."""
-        if now >= self._lease_until:
+        if now >= self.pulse.lease_until:
             # Lapsed: who gave up on us may have been told that we are gone.
             self._lapse()
         self._sent_at = now
@@ -168,21 +197,21 @@ class Mirror:
         if sent_at is None:
             return  # forgotten meanwhile
         is_same = reply.continued and self.incarnation == step.incarnation
-        if not is_same or reply.epoch.nonce != self._owner or now >= self._lease_until:
+        if not is_same or reply.epoch.nonce != self._owner or now >= self.pulse.lease_until:
             self._lapse()
             self._owner, self._number = reply.epoch.nonce, reply.told
             self.incarnation = step.incarnation if reply.continued else step.next_incarnation
         elif self._number != reply.told:
             self._missed()
             self._number = reply.told
-        self._lease_until = sent_at + self._lease_s
+        self.pulse.lease_until = sent_at + self._lease_s
 
     def _missed(self) -> None:
         self.gaps += 1
         self._forget_stamps()
 
     def _lapse(self) -> None:
-        self._lease_until = float("-inf")
+        self.pulse.lease_until = float("-inf")
         self._forget_stamps()
 
     def _forget_stamps(self) -> None:
@@ -190,6 +219,7 @@ class Mirror:
         self._floor = self._generation
         self._recent.clear()
         self._epoch, self._stamps, self._position = None, {}, 0
+        self.pulse.version += 1
 
 
 def told_apart(seen: Seen, now_ms: int) -> Seen:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from keepwarm.core.entry import Debt, Patterns, Seen
+from keepwarm.core.entry import Debt, Patterns, Seen, Stored
 from keepwarm.core.mirror import Mirror
+from keepwarm.core.stamps import Epoch
 from keepwarm.core.steps import (
     AddPattern,
     AwaitLeader,
@@ -141,12 +142,17 @@ class Answers:
         return mirror.seen(step.stamps, boot_s()) if mirror is not None else None
 
     def _write_near(self, step: WriteNear, _call: Call) -> None:
-        self._hints.note(step.name, step.stored)
+        self.keep_near(step.name, step.logical, step.stored, step.proven_at)
+
+    def keep_near(self, name: str, logical: str, stored: Stored, proven_at: float) -> None:
+        """Keep a copy of an entry whose stamps were proven by a read sent at `proven_at`."""
+        self._hints.note(name, stored)
         if self._parts.near is not None:
             # What was read before this process's own invalidation must not be served unasked.
-            is_later = step.proven_at > self._parts.dropped_at
-            proven_at = step.proven_at if is_later else -math.inf
-            self._parts.near.write(step.name, step.stored, proven_at, logical=step.logical)
+            is_later = proven_at > self._parts.dropped_at
+            self._parts.near.write(
+                name, stored, proven_at if is_later else -math.inf, logical=logical
+            )
 
     def _drop_near(self, step: DropNear, _call: Call) -> None:
         if self._parts.near is not None:
@@ -165,9 +171,13 @@ class Answers:
 
     def known(self, step: Step[Any]) -> Patterns | None:
         """The patterns, if those read last are all that `step` asks about."""
-        if not isinstance(step, ReadPatterns) or self._patterns is None:
+        return self.known_patterns(step.epoch) if isinstance(step, ReadPatterns) else None
+
+    def known_patterns(self, epoch: Epoch) -> Patterns | None:
+        """The patterns read last, if they are all that `epoch` tells of."""
+        found = self._patterns
+        if found is None:
             return None
-        found, epoch = self._patterns, step.epoch
         is_enough = found.epoch == epoch.nonce and found.newest >= epoch.pattern_position
         return found if is_enough else None
 

@@ -12,10 +12,12 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
+from keepwarm.core.entry import Seen
 from keepwarm.core.fill import fill, leases_of
 from keepwarm.core.outcome import Reason
 from keepwarm.core.stamps import Token
 from keepwarm.core.steps import (
+    Away,
     Busy,
     CallOrigin,
     CloseFlight,
@@ -24,6 +26,7 @@ from keepwarm.core.steps import (
     FillReply,
     Produced,
     Raised,
+    ReadShared,
     Recipe,
     Refresh,
     Slow,
@@ -45,6 +48,7 @@ from keepwarm.engine.flights import (
     slots_of,
 )
 from keepwarm.engine.hints import Hints
+from keepwarm.engine.straight import Glanced, Straight
 from keepwarm.errors import FillAbandoned, FillTimeout, Overloaded
 from keepwarm.ports import BlockingShared, StoreAway
 
@@ -74,13 +78,27 @@ class BlockingDriver:
         if shared is not None:
             self.answers.mirror = lambda: shared.mirror
             parts.guard.watch(shared)
+        self.straight = Straight(parts, self.answers)
         self._lock = threading.Lock()
         self._by_key: dict[Key, _Flight] = {}
         self._slots: dict[str, threading.BoundedSemaphore] = {}
         self._pool: ThreadPoolExecutor | None = None
 
-    def run(self, recipe: Recipe[R], call: Call, flight: _Flight | None = None) -> R:
-        """Answer the recipe's steps until it returns."""
+    def glance(self, step: ReadShared) -> Seen | Away:
+        """The reply to the first step of a read."""
+        local = self._parts.local
+        return cast(
+            "Seen | Away", self.answers.here(step) if local is not None else self._ask(step)
+        )
+
+    def run(
+        self,
+        recipe: Recipe[R],
+        call: Call,
+        flight: _Flight | None = None,
+        glanced: Glanced | None = None,
+    ) -> R:
+        """Answer the recipe's steps until it returns; `glanced` as for the async driver."""
         reply: Any = None
         quick = self.answers.table
         try:
@@ -89,6 +107,8 @@ class BlockingDriver:
                 answer = quick.get(type(step))
                 if answer is not None:
                     reply = answer(step, call)
+                elif glanced is not None and step == glanced[0]:
+                    reply, glanced = glanced[1], None
                 elif isinstance(step, Fill):
                     reply = self._fill(step, call)
                 elif isinstance(step, FillMany):

@@ -8,11 +8,13 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
+from keepwarm.core import fetch as fetching
 from keepwarm.core.breaker import FAULTS_TO_OPEN
 from keepwarm.core.entry import Debt
 from keepwarm.core.outcome import Outcome
 from keepwarm.core.policy import Policy
-from keepwarm.core.steps import Describe, Facts, Ping, ask
+from keepwarm.core.steps import Describe, Facts, Ping, Subject, ask
+from keepwarm.engine.answers import SystemClock
 from keepwarm.engine.call import Call, Plan
 from keepwarm.engine.context import asking_first, build_on_nothing, report
 from keepwarm.engine.declaring import Decorators
@@ -20,6 +22,7 @@ from keepwarm.engine.driver import AsyncDriver
 from keepwarm.engine.hints import Hints
 from keepwarm.engine.plans import Ack, Plans
 from keepwarm.engine.reading import AsyncReading
+from keepwarm.engine.straight import Glanced, Keep, Ready
 from keepwarm.engine.threads import BlockingCache
 from keepwarm.engine.wiring import Wiring, begin, finish
 from keepwarm.engine.writing import Duties, Writing
@@ -37,10 +40,9 @@ class BaseCache(Decorators):
     """A cache made from its parts; applications use `keepwarm.Cache`."""
 
     def __init__(self, wiring: Wiring, *, enabled: bool = True) -> None:
-        self.enabled = enabled
-        """The switch: while it is off every call goes to the origin and nothing is stored.
-        Invalidations are still carried out, so that nothing stale waits for its return."""
         self._wiring = wiring
+        self.gate = wiring.parts.guard.gate
+        self.enabled = enabled
         hints = Hints()
         self.tokens = wiring.tokens
         self.plans = Plans(
@@ -70,6 +72,24 @@ class BaseCache(Decorators):
         driver, self._driver, self._loop = self._driver, None, None
         if driver is not None:
             driver.abandon()
+
+    @property
+    def enabled(self) -> bool:
+        """The switch: while it is off every call goes to the origin and nothing is stored.
+
+        Invalidations are still carried out, so that nothing stale waits for its return.
+        """
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, is_enabled: bool) -> None:
+        self._enabled = is_enabled
+        self.gate.enable(is_enabled)
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether lifetimes are by the machine's clocks: the quickest way reads no other."""
+        return isinstance(self._wiring.parts.clock, SystemClock)
 
     @property
     def namespace(self) -> str:
@@ -139,6 +159,36 @@ class BaseCache(Decorators):
         self._driver, self._loop = AsyncDriver(self._wiring.parts, self._hints, shared), loop
         return self._driver
 
+    async def fetch(self, subject: Subject, call: Call, keep: Keep | None = None) -> Any:
+        """The value of `subject`, from the nearest tier that may answer, else the origin.
+
+        `keep` is given what a near hit needs to be repeated without coming here, and its
+        value.
+        """
+        driver = self._running()
+        glanced: Glanced | None = None
+        try:
+            straight = driver.straight
+            near = straight.near(subject, call, keep)
+            if near is not None:
+                return near[0]
+            asking = straight.asking(subject)
+            if asking is not None:
+                seen = await driver.glance(asking.step)
+                found = straight.found(subject, call, asking, seen)
+                if found is not None:
+                    return found[0]
+                glanced = asking.step, seen
+            result = await driver.run(fetching.fetch(subject), call, glanced=glanced)
+        except BaseException:
+            build_on_nothing()  # as below
+            raise
+        return finish(self.plans.fetched, result, self._wiring.counters)
+
+    def is_held(self, ready: Ready) -> bool:
+        """Whether the copy that is ready is still in its tier."""
+        return self._driver is not None and self._driver.straight.is_held(ready)
+
     async def do(self, plan: Plan[T]) -> T:
         """Run a plan, and tell who listens how it went."""
         driver = self._running()
@@ -150,7 +200,7 @@ class BaseCache(Decorators):
             # enclosing fill does not know what it would depend on.
             build_on_nothing()
             raise
-        return finish(plan, result, self._wiring.counters)
+        return finish(plan.finish, result, self._wiring.counters)
 
     def passed(self, outcome: Outcome) -> None:
         """Count and tell of a call that went past the cache."""
@@ -216,7 +266,7 @@ class BaseCache(Decorators):
         if not self.enabled:
             value = factory()
             return await value if inspect.isawaitable(value) else value
-        return await self.do(self.plans.get_or_set(key, factory, policy, tags, type))
+        return await self.fetch(*self.plans.get_or_set(key, factory, policy, tags, type))
 
     def reading(self, key: str, *tags: str, policy: str | Policy, type: Any = None) -> AsyncReading:
         """A fenced set by hand: `async with cache.reading(k, t, policy="p") as r: r.set(...)`.

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from keepwarm.core.entry import ANY_KEY
 from keepwarm.core.outcome import Outcome
 from keepwarm.core.stamps import Carried, merge
+from keepwarm.forking import on_fork
 
 MOST_KEYS = 200  # a page of cards twice over; a value made of more dies with any pattern
 
@@ -66,6 +68,48 @@ class RunningFill:
 
 
 _running: ContextVar[RunningFill | None] = ContextVar("keepwarm_running_fill", default=None)
+_listening: ContextVar[bool] = ContextVar("keepwarm_listening", default=False)
+"""Whether anybody in this context wants to know of a cached call: a fill that runs, a
+collector, a block that forbids unasked copies. If not, a plain hit is only counted."""
+
+
+class Ears:
+    """How many listen in this process, in whatever context: none, most of the time."""
+
+    __slots__ = ("__weakref__", "_lock", "count")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.count = 0
+        on_fork(self)
+
+    def after_fork(self) -> None:
+        """In a forked child: the lock may have been another thread's."""
+        self._lock = threading.Lock()
+
+    def more(self) -> None:
+        with self._lock:
+            self.count += 1
+
+    def fewer(self) -> None:
+        with self._lock:
+            self.count -= 1
+
+
+ears = Ears()
+
+
+@contextmanager
+def _an_ear() -> Iterator[None]:
+    ears.more()
+    token = _listening.set(True)
+    try:
+        yield
+    finally:
+        _listening.reset(token)
+        ears.fewer()
+
+
 _collector: ContextVar["_Collected | None"] = ContextVar("keepwarm_collector", default=None)
 
 
@@ -121,7 +165,8 @@ def collect() -> Iterator[list[Outcome]]:
     around = _collector.get()
     token = _collector.set(collected)
     try:
-        yield collected.outcomes
+        with _an_ear():
+            yield collected.outcomes
     finally:
         _collector.reset(token)
         collected.is_closed = True
@@ -137,7 +182,11 @@ def asking_first(is_needed: bool) -> Iterator[None]:
     """Inside, near copies are served only if they are proven at that moment."""
     token = _after.set(is_needed or _after.get())
     try:
-        yield
+        if is_needed:
+            with _an_ear():
+                yield
+        else:
+            yield
     finally:
         _after.reset(token)
 
@@ -161,6 +210,10 @@ def build_on_nothing() -> None:
         current.absorbed = None
 
 
+is_listening = _listening.get
+"""Whether `report` would tell anybody; the variable's own method, for the quickest path."""
+
+
 def report(outcome: Outcome) -> None:
     """Tell the enclosing fill and collector, if there are any, how a call was answered."""
     current = current_fill()
@@ -171,15 +224,21 @@ def report(outcome: Outcome) -> None:
         collected.outcomes.append(outcome)
 
 
-def enter_block(fill: RunningFill) -> Token["RunningFill | None"]:
+Entered: TypeAlias = tuple[Token["RunningFill | None"], Token[bool]]
+
+
+def enter_block(fill: RunningFill) -> Entered:
     """Run what follows in this context as part of `fill`, until `leave_block`."""
-    return _running.set(fill)
+    ears.more()
+    return _running.set(fill), _listening.set(True)
 
 
-def leave_block(fill: RunningFill, token: Token["RunningFill | None"]) -> None:
+def leave_block(fill: RunningFill, entered: Entered) -> None:
     """What follows belongs to whatever fill was running before."""
     fill.is_closed = True
-    _running.reset(token)
+    _running.reset(entered[0])
+    _listening.reset(entered[1])
+    ears.fewer()
 
 
 @contextmanager
@@ -189,6 +248,7 @@ def enter_fill() -> Iterator[RunningFill]:
     _running.set(fill)
     _collector.set(None)
     try:
-        yield fill
+        with _an_ear():
+            yield fill
     finally:
         fill.is_closed = True

@@ -96,8 +96,8 @@ class Decorator:
     def __call__(self, function: Callable[..., Any]) -> Any:
         spec = Spec(function, self._declared, self._owner._async.plans, is_batch=False)
         if _is_async(function):
-            return AsyncCached[Any, Any](spec, self._owner._async)
-        return BlockingCached[Any, Any](spec, self._owner._blocking)
+            return AsyncCached[Any, Any](spec, self._owner._async).as_function(is_async=True)
+        return BlockingCached[Any, Any](spec, self._owner._blocking).as_function(is_async=False)
 
 
 class BatchDecorator:

@@ -6,9 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
 
 from keepwarm.core.outcome import Outcome, Reason
-from keepwarm.engine.call import Plan
+from keepwarm.core.steps import Subject
+from keepwarm.engine.call import Call, Plan
+from keepwarm.engine.guard import Gate
 from keepwarm.engine.plans import Ack
+from keepwarm.engine.quick import Table, key_of, make
 from keepwarm.engine.spec import Spec
+from keepwarm.engine.straight import Keep, Ready
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,6 +24,16 @@ class AsyncRunner(Protocol):
     """What a handle needs of the async cache."""
 
     enabled: bool
+    gate: Gate
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether its lifetimes are by the machine's clocks, which the quickest way reads."""
+        ...
+
+    async def fetch(self, subject: Subject, call: Call, keep: Keep | None = None) -> Any: ...
+
+    def is_held(self, ready: Ready) -> bool: ...
 
     async def do(self, plan: Plan[T]) -> T: ...
 
@@ -32,6 +46,16 @@ class BlockingRunner(Protocol):
     @property
     def enabled(self) -> bool: ...
 
+    @property
+    def gate(self) -> Gate: ...
+
+    @property
+    def is_quick(self) -> bool: ...
+
+    def fetch(self, subject: Subject, call: Call, keep: Keep | None = None) -> Any: ...
+
+    def is_held(self, ready: Ready) -> bool: ...
+
     def do(self, plan: Plan[T]) -> T: ...
 
     def passed(self, outcome: Outcome) -> None: ...
@@ -40,25 +64,31 @@ class BlockingRunner(Protocol):
 class _Handle:
     """What the handles share: the plans of a function's calls."""
 
-    def __init__(self, spec: Spec) -> None:
-        self._spec = spec
-        self._before: tuple[Any, ...] = ()
-        functools.update_wrapper(cast("Callable[..., Any]", self), spec.function)
-
-    def __get__(self, instance: object, owner: type | None = None) -> Self:
-        if instance is None:
-            return self
-        bound = copy.copy(self)
-        bound._before = (instance, *self._before)
-        return bound
+    _spec: Spec
+    _before: tuple[Any, ...] = ()
+    _table: Table | None = None
 
     def _key(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         return self._spec.logical(self._spec.bind(self._before + args, kwargs))
 
-    def _fetch(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Plan[Any]:
+    def _fetching(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[Subject, Call, Keep | None]:
+        """The call, and where to keep what would answer it again without coming here."""
         args = self._before + args
-        subject = self._spec.subject(self._spec.bind(args, kwargs))
-        return self._spec.plans.fetch(subject, self._spec.call(args, kwargs))
+        arguments = self._spec.bind(args, kwargs)
+        subject, call = self._spec.subject(arguments), self._spec.call(args, kwargs)
+        table = self._table
+        key = key_of(arguments) if table is not None else None
+        if table is None or key is None:
+            return subject, call, None
+
+        def keep(ready: Ready, value: Any) -> None:
+            ready.shape = key[1]
+            ready.value = value if self._spec.is_shareable else None
+            table.add(key[0], ready)
+
+        return subject, call, keep
 
     def _refill(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Plan[Any]:
         args = self._before + args
@@ -104,12 +134,48 @@ class _Handle:
         return f"<cached {self._spec.what}>"
 
 
-class AsyncCached(_Handle, Generic[P, T]):
+class _Cached(_Handle):
+    """A handle that is called as its function is.
+
+    Calling an instance costs about as much as a whole hit, so what the decorator returns is
+    a function made for the signature, on which these methods lie (`as_function`). Functions
+    in a class body stay instances: they are bound, and so are their methods.
+    """
+
+    def __init__(self, spec: Spec, cache: Any) -> None:
+        self._spec, self._cache = spec, cache
+        functools.update_wrapper(cast("Callable[..., Any]", self), spec.function)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Self:
+        if instance is None:
+            return self
+        bound = copy.copy(self)
+        bound._before = (instance, *self._before)
+        return bound
+
+    def as_function(self, *, is_async: bool) -> Any:
+        """The same handle as a function; itself where that cannot be."""
+        spec = self._spec
+        place, _, _ = spec.function.__qualname__.rpartition(".")
+        is_in_class = bool(place) and not place.endswith("<locals>")
+        if not spec.is_quick or not self._cache.is_quick or is_in_class:
+            return self
+        self._table = Table(self._cache.is_held)
+        slowly = cast("Callable[..., Any]", self)
+        made = make(spec.function, self._cache.gate, self._table, slowly, is_async=is_async)
+        functools.update_wrapper(made, spec.function)
+        for name in _METHODS:
+            setattr(made, name, getattr(self, name))
+        return made
+
+
+_METHODS = ("key", "peek", "refresh", "invalidate", "uncached", "put", "explain")
+
+
+class AsyncCached(_Cached, Generic[P, T]):
     """A cached `async def`. Each method takes the function's own arguments."""
 
-    def __init__(self, spec: Spec, cache: AsyncRunner) -> None:
-        super().__init__(spec)
-        self._cache = cache
+    _cache: AsyncRunner
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         off = self._is_off(self._cache.enabled, args, kwargs)
@@ -117,7 +183,7 @@ class AsyncCached(_Handle, Generic[P, T]):
             value = await self.uncached(*args, **kwargs)
             self._cache.passed(self._bypass(off))
             return value
-        return cast("T", await self._cache.do(self._fetch(args, kwargs)))
+        return cast("T", await self._cache.fetch(*self._fetching(args, kwargs)))
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """The logical key of these arguments."""
@@ -153,12 +219,10 @@ class AsyncCached(_Handle, Generic[P, T]):
         return await self._cache.do(self._explain(args, kwargs))
 
 
-class BlockingCached(_Handle, Generic[P, T]):
+class BlockingCached(_Cached, Generic[P, T]):
     """A cached `def`. Each method takes the function's own arguments."""
 
-    def __init__(self, spec: Spec, cache: BlockingRunner) -> None:
-        super().__init__(spec)
-        self._cache = cache
+    _cache: BlockingRunner
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         off = self._is_off(self._cache.enabled, args, kwargs)
@@ -166,7 +230,7 @@ class BlockingCached(_Handle, Generic[P, T]):
             value = self.uncached(*args, **kwargs)
             self._cache.passed(self._bypass(off))
             return value
-        return cast("T", self._cache.do(self._fetch(args, kwargs)))
+        return cast("T", self._cache.fetch(*self._fetching(args, kwargs)))
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """The logical key of these arguments."""
@@ -202,12 +266,10 @@ class BlockingCached(_Handle, Generic[P, T]):
         return self._cache.do(self._explain(args, kwargs))
 
 
-class AsyncBatch(_Handle, Generic[P, K, V]):
+class AsyncBatch(_Cached, Generic[P, K, V]):
     """A cached `async def` from a list of items to a dict of those that exist."""
 
-    def __init__(self, spec: Spec, cache: AsyncRunner) -> None:
-        super().__init__(spec)
-        self._cache = cache
+    _cache: AsyncRunner
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> dict[K, V]:
         off = self._is_off(self._cache.enabled, args, kwargs)
@@ -227,12 +289,10 @@ class AsyncBatch(_Handle, Generic[P, K, V]):
         return await function(*self._before, *args, **kwargs)
 
 
-class BlockingBatch(_Handle, Generic[P, K, V]):
+class BlockingBatch(_Cached, Generic[P, K, V]):
     """A cached `def` from a list of items to a dict of those that exist."""
 
-    def __init__(self, spec: Spec, cache: BlockingRunner) -> None:
-        super().__init__(spec)
-        self._cache = cache
+    _cache: BlockingRunner
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> dict[K, V]:
         off = self._is_off(self._cache.enabled, args, kwargs)

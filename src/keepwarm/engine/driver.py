@@ -5,11 +5,13 @@ import inspect
 import time
 from collections.abc import Coroutine, Mapping
 from contextvars import Context
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from keepwarm.core.entry import Seen
 from keepwarm.core.fill import fill, leases_of
 from keepwarm.core.outcome import Reason
 from keepwarm.core.steps import (
+    Away,
     Busy,
     CallOrigin,
     CloseFlight,
@@ -18,6 +20,7 @@ from keepwarm.core.steps import (
     FillReply,
     Produced,
     Raised,
+    ReadShared,
     Recipe,
     Refresh,
     Slow,
@@ -40,6 +43,7 @@ from keepwarm.engine.flights import (
     slots_of,
 )
 from keepwarm.engine.hints import Hints
+from keepwarm.engine.straight import Glanced, Straight
 from keepwarm.errors import FillAbandoned, FillTimeout, Overloaded
 from keepwarm.ports import AsyncShared, StoreAway
 
@@ -59,6 +63,7 @@ class AsyncDriver:
         if shared is not None:
             self.answers.mirror = lambda: shared.mirror
             parts.guard.watch(shared)
+        self.straight = Straight(parts, self.answers)
         self._table = Table()
         self._slots: dict[str, Slots] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -72,8 +77,24 @@ class AsyncDriver:
         """What is off with the store, in words."""
         return self._shared.notes if self._shared is not None else ()
 
-    async def run(self, recipe: Recipe[R], call: Call, flight: Flight | None = None) -> R:
-        """Answer the recipe's steps until it returns."""
+    async def glance(self, step: ReadShared) -> Seen | Away:
+        """The reply to the first step of a read."""
+        local = self._parts.local
+        if local is not None:
+            return cast("Seen", self.answers.here(step))
+        return cast("Seen | Away", await self._ask(step))
+
+    async def run(
+        self,
+        recipe: Recipe[R],
+        call: Call,
+        flight: Flight | None = None,
+        glanced: Glanced | None = None,
+    ) -> R:
+        """Answer the recipe's steps until it returns.
+
+        `glanced` is a step that was asked for this recipe before it began, and its reply.
+        """
         reply: Any = None
         quick = self.answers.table
         local = self._parts.local
@@ -83,6 +104,8 @@ class AsyncDriver:
                 answer = quick.get(type(step))
                 if answer is not None:
                     reply = answer(step, call)
+                elif glanced is not None and step == glanced[0]:
+                    reply, glanced = glanced[1], None
                 elif isinstance(step, Fill):
                     reply = await self._fill(step, call)
                 elif isinstance(step, FillMany):
@@ -116,7 +139,10 @@ class AsyncDriver:
         assert self._shared is not None
         debt, sent_at = guard.debt, self._parts.clock.mono()
         try:
-            reply = await self._shared.answer(step)
+            if isinstance(step, ReadShared):
+                reply: Any = await self._shared.read(step)
+            else:
+                reply = await self._shared.answer(step)
         except StoreAway as away:
             return self.answers.away(step, away, sent_at)
         except asyncio.CancelledError:

@@ -34,6 +34,24 @@ class Connected(Protocol):
     def is_up(self) -> bool: ...
 
 
+class Gate:
+    """Whether calls may take the quickest way: the cache is on, and nothing is owed."""
+
+    __slots__ = ("_is_clear", "_is_enabled", "is_open")
+
+    def __init__(self, *, is_clear: bool) -> None:
+        self._is_enabled, self._is_clear = True, is_clear
+        self.is_open = is_clear
+
+    def enable(self, is_enabled: bool) -> None:
+        self._is_enabled = is_enabled
+        self.is_open = self._is_enabled and self._is_clear
+
+    def clear(self, is_clear: bool) -> None:
+        self._is_clear = is_clear
+        self.is_open = self._is_enabled and self._is_clear
+
+
 class Guard:
     """One per cache and process; all methods are safe from any thread.
 
@@ -64,6 +82,8 @@ class Guard:
         self._debt: Debt = NO_DEBT
         self._settling = threading.Lock()
         self._is_settled = journal is None
+        self.gate = Gate(is_clear=self._is_settled)
+        """Closed while anything is owed, or may be by what the journal says."""
         self._watched: weakref.WeakSet[Connected] = weakref.WeakSet()
         on_fork(self)
 
@@ -141,6 +161,8 @@ class Guard:
             # not repaid it yet, and what it covers must not be served here meanwhile.
             self._adopt(with_living=True)
             self._is_settled = True
+            with self._lock:
+                self._publish()
         if self.is_open or self._debt:
             self._mend()
 
@@ -197,6 +219,7 @@ class Guard:
         self._debt = Debt(
             frozenset(self._owed_stamps), tuple(self._owed_globs), bool(self._owed_all)
         )
+        self.gate.clear(self._is_settled and not self._debt)
 
     def _mend(self) -> None:
         with self._lock:

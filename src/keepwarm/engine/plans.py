@@ -94,7 +94,7 @@ class Plans:
         self._strict_set = strict_set
         self.namespace = namespace
         self.policies = policies
-        self._bound_s = bound_s
+        self.bound_s = bound_s
         self._hints = hints
         self._filler = filler or node_name()
         self._plain = codec_for(Plain)
@@ -132,14 +132,21 @@ class Plans:
             tags=tags,
             stamps=stamps,
             hint=self._hints.get(name) or stamps,
-            bound_s=0.0 if must_ask() else self._bound_s,
+            bound_s=0.0 if must_ask() else self.bound_s,
             filler=self._filler,
         )
 
+    def hinted(self, subject: Subject) -> Subject:
+        """`subject`, made for another call, with what is known of its entry by now."""
+        hint = self._hints.get(subject.name)
+        return subject if hint is None or hint == subject.hint else replace(subject, hint=hint)
+
     # Reading.
 
-    def fetch(self, subject: Subject, call: Call) -> Plan[Any]:
-        return Plan(fetching.fetch(subject), call, _value)
+    @staticmethod
+    def fetched(result: Answer | Raised) -> tuple[Any, tuple[Outcome, ...]]:
+        """What a fetch gives its caller. Raises what the origin raised."""
+        return _value(result)
 
     def refill(self, subject: Subject, call: Call) -> Plan[Any]:
         return Plan(fetching.refill(subject), call, _value)
@@ -199,10 +206,10 @@ class Plans:
         policy: str | Policy,
         tags: Iterable[str],
         hint: Any,
-    ) -> Plan[Any]:
+    ) -> tuple[Subject, Call]:
         codec = self.codec(hint)
         subject = self.subject(check_key(key), codec, policy, tags)
-        return self.fetch(subject, self._call(codec, _origin_of(factory)))
+        return subject, self._call(codec, _origin_of(factory))
 
     # Writing.
 

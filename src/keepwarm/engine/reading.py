@@ -1,6 +1,5 @@
 """`reading(...)`: a fenced set by hand, as a block around the caller's own read."""
 
-import contextvars
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -10,7 +9,7 @@ from keepwarm.core.outcome import Reason
 from keepwarm.core.stamps import Token
 from keepwarm.core.steps import Filled, Subject
 from keepwarm.engine.call import Call, Plan
-from keepwarm.engine.context import RunningFill, enter_block, leave_block
+from keepwarm.engine.context import Entered, RunningFill, enter_block, leave_block
 from keepwarm.ports import Codec
 
 T = TypeVar("T")
@@ -59,7 +58,7 @@ class _Reading:
         self._token: Token | None = None
         self._value: Any = _NOTHING
         self._fill = RunningFill()
-        self._context: contextvars.Token[RunningFill | None] | None = None
+        self._context: Entered | None = None
         self.is_stored = False
         self.reason: Reason | None = None
 

@@ -5,15 +5,19 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, Self, TypeVar
 
+from keepwarm.core import fetch as fetching
 from keepwarm.core.outcome import Outcome
 from keepwarm.core.policy import Policy
+from keepwarm.core.steps import Subject
 from keepwarm.engine.blocking import BlockingDriver
-from keepwarm.engine.call import Plan
+from keepwarm.engine.call import Call, Plan
 from keepwarm.engine.context import build_on_nothing
 from keepwarm.engine.declaring import AsyncOwner, Decorators
+from keepwarm.engine.guard import Gate
 from keepwarm.engine.hints import Hints
 from keepwarm.engine.plans import Ack
 from keepwarm.engine.reading import BlockingReading
+from keepwarm.engine.straight import Glanced, Keep, Ready
 from keepwarm.engine.wiring import Wiring, begin, finish
 from keepwarm.engine.writing import BlockingWriting
 from keepwarm.errors import ConfigurationError
@@ -54,6 +58,14 @@ class BlockingCache(Decorators):
     def enabled(self) -> bool:
         return self._owner.enabled
 
+    @property
+    def gate(self) -> Gate:
+        return self._owner.gate
+
+    @property
+    def is_quick(self) -> bool:
+        return self._owner.is_quick
+
     def __enter__(self) -> Self:
         return self
 
@@ -82,6 +94,32 @@ class BlockingCache(Decorators):
                 self._driver = BlockingDriver(self._wiring.parts, self._hints, shared)
             return self._driver
 
+    def fetch(self, subject: Subject, call: Call, keep: Keep | None = None) -> Any:
+        """As Cache.fetch."""
+        driver = self._running()
+        glanced: Glanced | None = None
+        try:
+            straight = driver.straight
+            near = straight.near(subject, call, keep)
+            if near is not None:
+                return near[0]
+            asking = straight.asking(subject)
+            if asking is not None:
+                seen = driver.glance(asking.step)
+                found = straight.found(subject, call, asking, seen)
+                if found is not None:
+                    return found[0]
+                glanced = asking.step, seen
+            result = driver.run(fetching.fetch(subject), call, glanced=glanced)
+        except BaseException:
+            build_on_nothing()
+            raise
+        return finish(self._owner.plans.fetched, result, self._wiring.counters)
+
+    def is_held(self, ready: Ready) -> bool:
+        """As Cache.is_held."""
+        return self._driver is not None and self._driver.straight.is_held(ready)
+
     def do(self, plan: Plan[T]) -> T:
         """Run a plan, and tell who listens how it went."""
         driver = self._running()
@@ -91,7 +129,7 @@ class BlockingCache(Decorators):
         except BaseException:
             build_on_nothing()  # as in the async twin
             raise
-        return finish(plan, result, self._wiring.counters)
+        return finish(plan.finish, result, self._wiring.counters)
 
     def passed(self, outcome: Outcome) -> None:
         """As Cache.passed."""
@@ -143,7 +181,7 @@ class BlockingCache(Decorators):
         """As Cache.get_or_set."""
         if not self.enabled:
             return factory()
-        return self.do(self._owner.plans.get_or_set(key, factory, policy, tags, type))
+        return self.fetch(*self._owner.plans.get_or_set(key, factory, policy, tags, type))
 
     def reading(
         self, key: str, *tags: str, policy: str | Policy, type: Any = None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from keepwarm.core.outcome import Outcome
 from keepwarm.core.policy import Policy
 from keepwarm.engine.answers import Parts
 from keepwarm.engine.call import Plan
@@ -40,9 +41,12 @@ def begin(plan: Plan[T], counters: Counters) -> None:
         counters.counted(*plan.counts)
 
 
-def finish(plan: Plan[T], result: Any, counters: Counters) -> T:
+def finish(
+    ending: Callable[[Any], tuple[T, tuple[Outcome, ...]]], result: Any, counters: Counters
+) -> T:
+    """What `ending` makes of a recipe's result; counted, and told to who listens."""
     try:
-        value, outcomes = plan.finish(result)
+        value, outcomes = ending(result)
     except NotAcknowledged:
         counters.counted("unacknowledged")
         raise

@@ -4,14 +4,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from keepwarm.core.outcome import Outcome
+from keepwarm.core.outcome import Outcome, Reason, Tier
 from keepwarm.forking import on_fork
 
 if TYPE_CHECKING:
     from keepwarm.ports import NearStore
+
+
+_DATED = frozenset({"overloaded"})  # whose latest time anybody asks for
 
 
 class Watched(Protocol):
@@ -83,8 +86,21 @@ def whole_per_cent(part: int, whole: int) -> int:
     return round(100 * part / whole) if whole else 0
 
 
+class Plain:
+    """Fresh hits of one policy from one tier, counted by whoever answers them.
+
+    `counted.hits += 1` is one bytecode after another without a call in between, and so
+    whole under the interpreter's lock; without one, threads may lose a few.
+    """
+
+    __slots__ = ("hits", "policy", "tier")
+
+    def __init__(self, policy: str, tier: Tier) -> None:
+        self.policy, self.tier, self.hits = policy, tier, 0
+
+
 class Counters:
-    """Thread-safe; one addition under a lock per event."""
+    """Thread-safe; one addition under a lock per event, save for plain hits."""
 
     def __init__(self, mono: Callable[[], float] = time.monotonic) -> None:
         self._mono = mono
@@ -94,11 +110,24 @@ class Counters:
         self._tiers: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._policies: dict[str, list[float]] = {}
+        self._plain: dict[tuple[str, Tier], Plain] = {}
         on_fork(self)
 
     def after_fork(self) -> None:
         """In a forked child: what the parent counted is not this process's."""
+        plain = self._plain
         Counters.__init__(self, self._mono)
+        self._plain = plain
+        for row in plain.values():
+            row.hits = 0
+
+    def plain(self, policy: str, tier: Tier) -> Plain:
+        """Where to count the fresh hits of `policy` from `tier`."""
+        row = self._plain.get((policy, tier))
+        if row is None:
+            with self._lock:
+                row = self._plain.setdefault((policy, tier), Plain(policy, tier))
+        return row
 
     def saw(self, outcome: Outcome) -> None:
         with self._lock:
@@ -122,7 +151,8 @@ class Counters:
     def counted(self, what: str, by: int = 1) -> None:
         with self._lock:
             self._events[what] += by
-            self._latest[what] = self._mono()
+            if what in _DATED:
+                self._latest[what] = self._mono()
 
     def was_counted(self, what: str, *, within_s: float) -> bool:
         """Whether `what` happened in the last `within_s` seconds."""
@@ -138,7 +168,16 @@ class Counters:
                 name: PolicyStats(int(row[0]), int(row[1]), int(row[2]), row[3])
                 for name, row in self._policies.items()
             }
-            tiers, reasons = dict(self._tiers), dict(self._reasons)
+            tiers, reasons = self._tiers.copy(), self._reasons.copy()
+            plain = tuple(self._plain.values())
+        for row in plain:
+            hits = row.hits
+            if hits:
+                n["hits"] += hits
+                tiers[row.tier] += hits
+                reasons[Reason.FRESH] += hits
+                known = policies.get(row.policy, PolicyStats())
+                policies[row.policy] = replace(known, hits=known.hits + hits)
         reads = n["hits"] + n["misses"]
         return Stats(
             hits=n["hits"],
@@ -155,8 +194,8 @@ class Counters:
             pending_invalidations=guard.pending,
             foreign=n["foreign"],
             breaker="open" if guard.is_open else "closed",
-            tiers=tiers,
-            reasons=reasons,
+            tiers=dict(tiers),
+            reasons=dict(reasons),
             policies=policies,
             near_bytes=near.used_bytes if near is not None else 0,
             near_limit_bytes=near.max_bytes if near is not None else 0,

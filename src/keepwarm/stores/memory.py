@@ -4,17 +4,18 @@
 scripts in `stores/redis` do, small enough to be read beside them.
 """
 
+import math
 import os
 import re
 import threading
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from keepwarm.core.entry import Pattern, Patterns, Seen, Stored
-from keepwarm.core.mirror import Told, told_apart
+from keepwarm.core.mirror import Pulse, Told, told_apart
 from keepwarm.core.stamps import Epoch, Stamp, living
 from keepwarm.core.steps import (
     AddPattern,
@@ -53,6 +54,7 @@ R = TypeVar("R")
 PATTERNS_KEPT = 200  # about 10 KB; older entries than the oldest kept are misses
 _DAY_S = 86_400.0
 _DEFAULT_BYTES = 64 * 1024 * 1024
+_CHANGES = (ChangeStamps, AddPattern, NewEpoch, Enter, Leave)
 
 
 def new_nonce() -> str:
@@ -100,6 +102,7 @@ class MemoryStore:
         """Called with each change that near tiers must obey, inside the change itself."""
         self.hand: Callable[[str, str, bool], None] = lambda _waiter, _lease, _is_stored: None
         """Called with who waits, the lease and whether a value was stored, when it ends."""
+        self.pulse = Pulse(math.inf)
         self._lock = threading.RLock()
         self._entries: Bounded[Stored] = Bounded(max_bytes, 1_000_000)
         self._stamps: dict[str, Stamp] = {}
@@ -140,7 +143,28 @@ class MemoryStore:
 
     def answer(self, step: Step[R]) -> R:
         with self._lock:
-            return cast("R", self._answers[type(step)](step))
+            reply = cast("R", self._answers[type(step)](step))
+            if isinstance(step, _CHANGES):
+                self.pulse.version += 1
+            return reply
+
+    # As a mirror of itself: what a near hit is compared with where there is no other store.
+
+    def seen(self, stamps: Iterable[str], _now: float) -> Seen | None:
+        """As Mirror.seen: None unless all are there, and nobody writes what they guard."""
+        found: dict[str, Stamp | None] = {}
+        with self._lock:
+            for name in stamps:
+                stamp = self._stamps.get(name)
+                if stamp is None or not stamp.is_settled:
+                    return None
+                found[name] = stamp
+            return Seen(self._epoch, self._position, found)
+
+    def peek(self, name: str) -> Stored | None:
+        """The entry of `name`, whatever its stamps say."""
+        with self._lock:
+            return self._entries.get(name)
 
     mirror = None
     is_up = True
@@ -164,6 +188,7 @@ class MemoryStore:
         with self._lock:
             self._entries.pop(name)
             self._stamps.pop(name, None)
+            self.pulse.version += 1
 
     def evict_holders(self) -> None:
         """Lose the registry of who may answer from a near tier."""
@@ -307,6 +332,7 @@ class MemoryStore:
     def _begin(self) -> None:
         self._epoch = Epoch(self._nonce())
         self._position, self._floor, self._patterns, self._told = 0, 0, (), 0
+        self.pulse.version += 1
 
     def _new_epoch(self, step: NewEpoch) -> Changed:
         self._begin()

@@ -95,6 +95,8 @@ class AsyncRedis:
         return tuple(notes)
 
     async def answer(self, step: Step[R]) -> R:
+        if isinstance(step, ReadShared):
+            return cast("R", await self.read(step))
         if isinstance(step, Settle):
             return cast("R", await self._link.settle(step.changed))
         if isinstance(step, AwaitLeader):
@@ -106,13 +108,27 @@ class AsyncRedis:
         deadline = asyncio.get_running_loop().time() + self._timeout_s
         try:
             return await self._answer(step, deadline)
-        except StoreAway as error:
-            away = error
         except Exception as error:  # noqa: BLE001 - whatever a client raises, the store is away
-            away = as_away(error)
+            raise self._away(error) from None
+
+    async def read(self, step: ReadShared) -> Seen:
+        """Together with whatever else is read in this turn of the loop."""
+        try:
+            if self._link.wire is not None and (self._entries is None or not step.names):
+                return await self._reads.ask(step.names, step.stamps, self._timeout_s)
+            deadline = asyncio.get_running_loop().time() + self._timeout_s
+            if self._entries is not None and step.names:
+                return await self._read_apart(self._entries, step, deadline)
+            operation: Operation[Any] = self._operations.of(step)
+            return cast("Seen", await self._run(operation, deadline))
+        except Exception as error:  # noqa: BLE001 - as above
+            raise self._away(error) from None
+
+    def _away(self, error: Exception) -> StoreAway:
+        away = as_away(error)
         if away.why in GONE:
             self._link.renew(away.why)
-        raise away
+        return away
 
     async def _locate(self, has_failed: bool) -> Address:
         """Where the metadata lies now; `has_failed` distrusts what was known of it."""
@@ -134,6 +150,8 @@ class AsyncRedis:
 
     def abandon(self) -> None:
         """Let go of the sockets of an event loop that has been closed."""
+        if self.mirror is not None:
+            self.mirror.forget()  # nobody will tell it anything any more
         self._link.abandon()
         self._bulk.abandon()
 
@@ -148,11 +166,6 @@ class AsyncRedis:
             return cast("R", operation is not None and await self._run(operation, deadline))
         if isinstance(step, Elect):
             return cast("R", await self._elect(step, deadline))
-        if isinstance(step, ReadShared):
-            if self._entries is not None and step.names:
-                return cast("R", await self._read_apart(self._entries, step, deadline))
-            if self._link.wire is not None:
-                return cast("R", await self._reads.ask(step.names, step.stamps, self._timeout_s))
         return await self._run(self._operations.of(step), deadline)
 
     async def _read_apart(self, entries: ClusterEntries, step: ReadShared, deadline: float) -> Seen:
