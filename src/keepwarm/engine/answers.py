@@ -33,7 +33,6 @@ from keepwarm.core.steps import (
     ReadMirror,
     ReadNear,
     ReadPatterns,
-    ReadShared,
     Release,
     ReplaceShared,
     Settle,
@@ -258,5 +257,3 @@ class Answers:
     def counted(self, step: Step[Any]) -> None:
         if isinstance(step, WriteShared):
             self._parts.observer.counted("writes", len(step.entries))
-        elif isinstance(step, ReadShared):
-            self._parts.observer.counted("reads_shared")

@@ -13,7 +13,7 @@ from keepwarm.core.breaker import FAULTS_TO_OPEN
 from keepwarm.core.entry import Debt
 from keepwarm.core.outcome import Outcome
 from keepwarm.core.policy import Policy
-from keepwarm.core.steps import Describe, Facts, Ping, Subject, ask
+from keepwarm.core.steps import Describe, Facts, Ping, ask
 from keepwarm.engine.answers import SystemClock
 from keepwarm.engine.call import Call, Plan
 from keepwarm.engine.context import asking_first, build_on_nothing, report
@@ -22,7 +22,7 @@ from keepwarm.engine.driver import AsyncDriver
 from keepwarm.engine.hints import Hints
 from keepwarm.engine.plans import Ack, Plans
 from keepwarm.engine.reading import AsyncReading
-from keepwarm.engine.straight import Glanced, Keep, Ready
+from keepwarm.engine.straight import Glanced, Prepared, Ready
 from keepwarm.engine.threads import BlockingCache
 from keepwarm.engine.wiring import Wiring, begin, finish
 from keepwarm.engine.writing import Duties, Writing
@@ -159,27 +159,26 @@ class BaseCache(Decorators):
         self._driver, self._loop = AsyncDriver(self._wiring.parts, self._hints, shared), loop
         return self._driver
 
-    async def fetch(self, subject: Subject, call: Call, keep: Keep | None = None) -> Any:
-        """The value of `subject`, from the nearest tier that may answer, else the origin.
-
-        `keep` is given what a near hit needs to be repeated without coming here, and its
-        value.
-        """
+    async def fetch(self, prepared: Prepared) -> Any:
+        """The value a call is about, from the nearest tier that may answer, else the origin."""
         driver = self._running()
+        prepared.hinted(self._hints.get(prepared.subject.name))
         glanced: Glanced | None = None
         try:
             straight = driver.straight
-            near = straight.near(subject, call, keep)
+            near = straight.near(prepared)
             if near is not None:
                 return near[0]
-            asking = straight.asking(subject)
+            asking = straight.asking(prepared)
             if asking is not None:
                 seen = await driver.glance(asking.step)
-                found = straight.found(subject, call, asking, seen)
+                found = straight.found(prepared, asking, seen)
                 if found is not None:
                     return found[0]
                 glanced = asking.step, seen
-            result = await driver.run(fetching.fetch(subject), call, glanced=glanced)
+            result = await driver.run(
+                fetching.fetch(prepared.subject), prepared.call, glanced=glanced
+            )
         except BaseException:
             build_on_nothing()  # as below
             raise
@@ -266,7 +265,7 @@ class BaseCache(Decorators):
         if not self.enabled:
             value = factory()
             return await value if inspect.isawaitable(value) else value
-        return await self.fetch(*self.plans.get_or_set(key, factory, policy, tags, type))
+        return await self.fetch(Prepared(*self.plans.get_or_set(key, factory, policy, tags, type)))
 
     def reading(self, key: str, *tags: str, policy: str | Policy, type: Any = None) -> AsyncReading:
         """A fenced set by hand: `async with cache.reading(k, t, policy="p") as r: r.set(...)`.

@@ -6,13 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
 
 from keepwarm.core.outcome import Outcome, Reason
-from keepwarm.core.steps import Subject
-from keepwarm.engine.call import Call, Plan
+from keepwarm.engine.call import Plan
 from keepwarm.engine.guard import Gate
 from keepwarm.engine.plans import Ack
 from keepwarm.engine.quick import Table, key_of, make
 from keepwarm.engine.spec import Spec
-from keepwarm.engine.straight import Keep, Ready
+from keepwarm.engine.straight import Prepared, Ready
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,7 +30,7 @@ class AsyncRunner(Protocol):
         """Whether its lifetimes are by the machine's clocks, which the quickest way reads."""
         ...
 
-    async def fetch(self, subject: Subject, call: Call, keep: Keep | None = None) -> Any: ...
+    async def fetch(self, prepared: Prepared) -> Any: ...
 
     def is_held(self, ready: Ready) -> bool: ...
 
@@ -52,7 +51,7 @@ class BlockingRunner(Protocol):
     @property
     def is_quick(self) -> bool: ...
 
-    def fetch(self, subject: Subject, call: Call, keep: Keep | None = None) -> Any: ...
+    def fetch(self, prepared: Prepared) -> Any: ...
 
     def is_held(self, ready: Ready) -> bool: ...
 
@@ -71,24 +70,25 @@ class _Handle:
     def _key(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         return self._spec.logical(self._spec.bind(self._before + args, kwargs))
 
-    def _fetching(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> tuple[Subject, Call, Keep | None]:
-        """The call, and where to keep what would answer it again without coming here."""
+    def _prepared(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Prepared:
+        """What the call is about; kept for the next one where arguments can be compared."""
         args = self._before + args
         arguments = self._spec.bind(args, kwargs)
         subject, call = self._spec.subject(arguments), self._spec.call(args, kwargs)
         table = self._table
         key = key_of(arguments) if table is not None else None
         if table is None or key is None:
-            return subject, call, None
+            return Prepared(subject, call)
 
         def keep(ready: Ready, value: Any) -> None:
             ready.shape = key[1]
             ready.value = value if self._spec.is_shareable else None
             table.add(key[0], ready)
 
-        return subject, call, keep
+        prepared = Prepared(subject, call, keep, key[1])
+        if subject.bound_s == 0:  # else it depends on where the call is made
+            table.prepare(key[0], prepared)
+        return prepared
 
     def _refill(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Plan[Any]:
         args = self._before + args
@@ -162,7 +162,14 @@ class _Cached(_Handle):
             return self
         self._table = Table(self._cache.is_held)
         slowly = cast("Callable[..., Any]", self)
-        made = make(spec.function, self._cache.gate, self._table, slowly, is_async=is_async)
+        made = make(
+            spec.function,
+            self._cache.gate,
+            self._table,
+            self._cache.fetch,
+            slowly,
+            is_async=is_async,
+        )
         functools.update_wrapper(made, spec.function)
         for name in _METHODS:
             setattr(made, name, getattr(self, name))
@@ -183,7 +190,7 @@ class AsyncCached(_Cached, Generic[P, T]):
             value = await self.uncached(*args, **kwargs)
             self._cache.passed(self._bypass(off))
             return value
-        return cast("T", await self._cache.fetch(*self._fetching(args, kwargs)))
+        return cast("T", await self._cache.fetch(self._prepared(args, kwargs)))
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """The logical key of these arguments."""
@@ -230,7 +237,7 @@ class BlockingCached(_Cached, Generic[P, T]):
             value = self.uncached(*args, **kwargs)
             self._cache.passed(self._bypass(off))
             return value
-        return cast("T", self._cache.fetch(*self._fetching(args, kwargs)))
+        return cast("T", self._cache.fetch(self._prepared(args, kwargs)))
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """The logical key of these arguments."""

@@ -94,7 +94,7 @@ class Plans:
         self._strict_set = strict_set
         self.namespace = namespace
         self.policies = policies
-        self.bound_s = bound_s
+        self._bound_s = bound_s
         self._hints = hints
         self._filler = filler or node_name()
         self._plain = codec_for(Plain)
@@ -132,14 +132,9 @@ class Plans:
             tags=tags,
             stamps=stamps,
             hint=self._hints.get(name) or stamps,
-            bound_s=0.0 if must_ask() else self.bound_s,
+            bound_s=0.0 if must_ask() else self._bound_s,
             filler=self._filler,
         )
-
-    def hinted(self, subject: Subject) -> Subject:
-        """`subject`, made for another call, with what is known of its entry by now."""
-        hint = self._hints.get(subject.name)
-        return subject if hint is None or hint == subject.hint else replace(subject, hint=hint)
 
     # Reading.
 

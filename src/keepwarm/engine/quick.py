@@ -10,10 +10,15 @@ hit packs no arguments, builds no key and awaits nothing:
                 and <its lease lives> and <nothing has changed since it was compared>
                 and <the cache is on, nothing is owed, nobody listens>:
             count the hit; return the value
+        prepared = prepared_of(character_id)
+        if prepared is not None and <the cache is on>:
+            return await fetch(prepared)
         return await slowly(character_id)
 
-The lease is read before the version: see `core.mirror`. Everything else, the first call
-with these arguments included, takes the ordinary way.
+The lease is read before the version: see `core.mirror`. What a call is about (its key,
+its tags, how its origin is asked) is the same each time and kept for some thousands of
+arguments. Everything else, the first call with these arguments included, takes the
+ordinary way.
 """
 
 import inspect
@@ -24,7 +29,7 @@ from typing import Any
 
 from keepwarm.engine.context import ears, is_listening
 from keepwarm.engine.guard import Gate
-from keepwarm.engine.straight import Ready
+from keepwarm.engine.straight import Prepared, Ready
 
 PLAIN_TYPES = frozenset({int, str, bool, bytes, type(None)})
 """Of which equal values of one type are the same argument."""
@@ -34,6 +39,7 @@ _KINDS = (
     inspect.Parameter.POSITIONAL_OR_KEYWORD,
     inspect.Parameter.KEYWORD_ONLY,
 )
+_PREPARED_KEPT = 4_096  # of one function, about a kilobyte each; the others are made anew
 _CHECKED_A_TIME = 2  # kept ones looked at with each that is added: the table stays within twice
 _SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -47,8 +53,14 @@ class Table:
 
     def __init__(self, is_held: Callable[[Ready], bool]) -> None:
         self.ready: dict[Any, Ready] = {}
+        self.prepared: dict[Any, Prepared] = {}
         self._is_held = is_held
         self._order: deque[Any] = deque()
+
+    def prepare(self, key: Any, prepared: Prepared) -> None:
+        if len(self.prepared) >= _PREPARED_KEPT:
+            self.prepared.clear()
+        self.prepared[key] = prepared
 
     def add(self, key: Any, ready: Ready) -> None:
         if key not in self.ready:
@@ -83,14 +95,21 @@ def make(
     function: Callable[..., Any],
     gate: Gate,
     table: Table,
+    fetch: Callable[[Prepared], Any],
     slowly: Callable[..., Any],
     *,
     is_async: bool,
 ) -> Callable[..., Any]:
-    """A function of the signature of `function` that answers from `table`, else `slowly`."""
+    """A function of the signature of `function` that answers from `table`.
+
+    Else it asks `fetch` with what was prepared for these arguments, or `slowly` with the
+    arguments themselves.
+    """
     scope: dict[str, Any] = {
         "_get": table.ready.get,
         "_gate": gate,
+        "_prepared_of": table.prepared.get,
+        "_fetch": fetch,
         "_slowly": slowly,
         "_ears": ears,
         "_is_listening": is_listening,
@@ -120,6 +139,12 @@ def make(
         ):
             _r.count.hits += 1
             return _r.value if _r.value is not None else _r.decoded()
+    try:
+        _q = _prepared_of({key})
+    except TypeError:
+        _q = None
+    if _q is not None and {same.replace("_r.", "_q.")} and _gate.is_open:
+        return {"await " if is_async else ""}_fetch(_q)
     return {"await " if is_async else ""}_slowly({", ".join(passed)})
 """
     exec(compile(source, f"<keepwarm quick way of {function.__qualname__}>", "exec"), scope)  # noqa: S102

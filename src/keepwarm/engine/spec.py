@@ -11,13 +11,11 @@ from keepwarm.core.policy import Policy
 from keepwarm.core.steps import Subject
 from keepwarm.engine.call import Call, Subjects
 from keepwarm.engine.plans import Plans
-from keepwarm.engine.quick import is_quick, key_of
+from keepwarm.engine.quick import is_quick
 from keepwarm.errors import ConfigurationError
 from keepwarm.ports import Codec
 from keepwarm.stores.codecs import codec_for
 from keepwarm.stores.immutable import is_immutable
-
-_SUBJECTS_KEPT = 4_096  # of one function: two megabytes at most; the others are made anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,6 @@ class Spec:
         self.is_shareable = is_immutable(returned)
         """Whether callers may be handed one and the same value."""
         self.is_quick = declared.when is None and is_quick(signature)
-        self._subjects: dict[Any, tuple[Any, Subject]] = {}
         self._names = tuple(self.signature.parameters)
         self._is_plain = all(
             p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
@@ -99,19 +96,6 @@ class Spec:
 
     def subject(self, arguments: Mapping[str, Any]) -> Subject:
         """What a call with these arguments is about."""
-        key = key_of(arguments) if self.plans.bound_s == 0 else None
-        if key is None:
-            return self._subject(arguments)
-        known = self._subjects.get(key[0])
-        if known is not None and known[0] == key[1]:
-            return self.plans.hinted(known[1])
-        subject = self._subject(arguments)
-        if len(self._subjects) >= _SUBJECTS_KEPT:
-            self._subjects.clear()
-        self._subjects[key[0]] = (key[1], subject)
-        return subject
-
-    def _subject(self, arguments: Mapping[str, Any]) -> Subject:
         return self.plans.subject_of(
             self.logical(arguments),
             self.codec,

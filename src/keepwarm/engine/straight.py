@@ -12,9 +12,9 @@ changed, and it need not be compared again.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from keepwarm.core.entry import Life, Seen, Stored, life, names_of
 from keepwarm.core.judge import by_age, served
@@ -30,8 +30,7 @@ Glanced: TypeAlias = tuple[ReadShared, Seen | Away]
 """What was asked for a recipe before it ran, and the reply."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(NamedTuple):
     """The first read of a call; `held` is the near copy that it is to prove, if there is one."""
 
     step: ReadShared
@@ -89,6 +88,30 @@ Keep: TypeAlias = Callable[[Ready, Any], None]
 """Takes a copy that is ready, and its decoded value."""
 
 
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """What a call is about, worked out once: it may be made again and again.
+
+    `shape` is as that of Ready. `step` is the read to begin with, for as long as `hint` is
+    what is known of the entry's stamps.
+    """
+
+    subject: Subject
+    call: Call
+    keep: Keep | None = None
+    shape: Any = None
+    step: ReadShared = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.step = ReadShared((self.subject.name,), self.subject.hint)
+
+    def hinted(self, hint: tuple[str, ...] | None) -> None:
+        """Ask for these stamps from now on."""
+        if hint is not None and hint != self.subject.hint:
+            self.subject = replace(self.subject, hint=hint)
+            self.step = ReadShared((self.subject.name,), hint)
+
+
 class Straight:
     """Of one driver: the parts it shares with the other, and its own mirror."""
 
@@ -97,12 +120,13 @@ class Straight:
         self._answers = answers
         self._counters = parts.observer
 
-    def near(self, subject: Subject, call: Call, keep: Keep | None) -> tuple[Any] | None:
+    def near(self, prepared: Prepared) -> tuple[Any] | None:
         """The value of a copy in this process that needs nobody asked.
 
-        `keep` gets what it takes to answer so again, where that can be known.
+        `prepared.keep` gets what it takes to answer so again, where that can be known.
         """
         parts = self._parts
+        subject, call, keep = prepared.subject, prepared.call, prepared.keep
         local, near = parts.local, parts.near
         if not parts.guard.gate.is_open:
             return None
@@ -177,22 +201,18 @@ class Straight:
             return False
         return by_age(stored, seen, wall) is Life.FRESH
 
-    def asking(self, subject: Subject) -> Asking | None:
+    def asking(self, prepared: Prepared) -> Asking | None:
         """What to ask first, and the near copy that it would prove; None while a debt is owed."""
         if not self._parts.guard.gate.is_open:
             return None
         near = self._parts.near
-        held = near.read(subject.name) if near is not None else None
-        if held is not None:
-            step = ReadShared((), names_of(held.stored.terms))
-        else:
-            step = ReadShared((subject.name,), subject.hint)
+        held = near.read(prepared.subject.name) if near is not None else None
+        step = prepared.step if held is None else ReadShared((), names_of(held.stored.terms))
         return Asking(step, held, self._parts.clock.mono())
 
-    def found(
-        self, subject: Subject, call: Call, asking: Asking, seen: Seen | Away
-    ) -> tuple[Any] | None:
+    def found(self, prepared: Prepared, asking: Asking, seen: Seen | Away) -> tuple[Any] | None:
         """The value of an entry whose stamps were read for this call, if it is plainly fresh."""
+        subject, call = prepared.subject, prepared.call
         if isinstance(seen, Away):
             return None
         held = asking.held

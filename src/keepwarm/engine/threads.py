@@ -8,16 +8,15 @@ from typing import Any, Protocol, Self, TypeVar
 from keepwarm.core import fetch as fetching
 from keepwarm.core.outcome import Outcome
 from keepwarm.core.policy import Policy
-from keepwarm.core.steps import Subject
 from keepwarm.engine.blocking import BlockingDriver
-from keepwarm.engine.call import Call, Plan
+from keepwarm.engine.call import Plan
 from keepwarm.engine.context import build_on_nothing
 from keepwarm.engine.declaring import AsyncOwner, Decorators
 from keepwarm.engine.guard import Gate
 from keepwarm.engine.hints import Hints
 from keepwarm.engine.plans import Ack
 from keepwarm.engine.reading import BlockingReading
-from keepwarm.engine.straight import Glanced, Keep, Ready
+from keepwarm.engine.straight import Glanced, Prepared, Ready
 from keepwarm.engine.wiring import Wiring, begin, finish
 from keepwarm.engine.writing import BlockingWriting
 from keepwarm.errors import ConfigurationError
@@ -94,23 +93,24 @@ class BlockingCache(Decorators):
                 self._driver = BlockingDriver(self._wiring.parts, self._hints, shared)
             return self._driver
 
-    def fetch(self, subject: Subject, call: Call, keep: Keep | None = None) -> Any:
+    def fetch(self, prepared: Prepared) -> Any:
         """As Cache.fetch."""
         driver = self._running()
+        prepared.hinted(self._hints.get(prepared.subject.name))
         glanced: Glanced | None = None
         try:
             straight = driver.straight
-            near = straight.near(subject, call, keep)
+            near = straight.near(prepared)
             if near is not None:
                 return near[0]
-            asking = straight.asking(subject)
+            asking = straight.asking(prepared)
             if asking is not None:
                 seen = driver.glance(asking.step)
-                found = straight.found(subject, call, asking, seen)
+                found = straight.found(prepared, asking, seen)
                 if found is not None:
                     return found[0]
                 glanced = asking.step, seen
-            result = driver.run(fetching.fetch(subject), call, glanced=glanced)
+            result = driver.run(fetching.fetch(prepared.subject), prepared.call, glanced=glanced)
         except BaseException:
             build_on_nothing()
             raise
@@ -181,7 +181,7 @@ class BlockingCache(Decorators):
         """As Cache.get_or_set."""
         if not self.enabled:
             return factory()
-        return self.fetch(*self._owner.plans.get_or_set(key, factory, policy, tags, type))
+        return self.fetch(Prepared(*self._owner.plans.get_or_set(key, factory, policy, tags, type)))
 
     def reading(
         self, key: str, *tags: str, policy: str | Policy, type: Any = None
