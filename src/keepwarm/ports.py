@@ -1,6 +1,6 @@
 """What the outside must offer to the engine."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from keepwarm.core.entry import Seen, Stored
@@ -36,7 +36,7 @@ class AsyncShared(Protocol):
 
     async def answer(self, step: Step[R]) -> R: ...
 
-    async def read(self, step: ReadShared) -> Seen:
+    def read(self, step: ReadShared) -> Awaitable[Seen]:
         """As `answer`, by the shortest way."""
         ...
 

@@ -87,7 +87,8 @@ class Cache(BaseCache):
         check_namespace(namespace)
         if fills is not None and fills < 1:
             raise ConfigurationError(f"fills={fills} must be at least 1")
-        near_bytes = size(near, name="near")
+        has_near = near != 0 or url.startswith("memory://")
+        near_bytes = size(near, name="near") if has_near else 0
         sealing = _sealing(secrets, encryption_keys, size(max_value, name="max_value"))
         ticking = clock or SystemClock()
         counters = Counters(ticking.mono)
@@ -116,7 +117,7 @@ class Cache(BaseCache):
             observer=counters,
             clock=ticking,
             guard=guard,
-            near=None if local is not None else NearTier(near_bytes),
+            near=NearTier(near_bytes) if local is None and near_bytes else None,
             local=local,
             fills=fills or 0,
         )

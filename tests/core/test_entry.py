@@ -1,7 +1,5 @@
 """Judging an entry: fresh, stale, dead or unsure, by stamps and clock alone."""
 
-from dataclasses import replace
-
 import pytest
 from msgspec import structs
 
@@ -14,7 +12,7 @@ SEEN = Seen(Epoch("e"), 9, {"a": Stamp("1", "1", 3), "b": Stamp("2", "2", 4)})
 
 
 def _with(name: str, stamp: Stamp | None) -> Seen:
-    return replace(SEEN, stamps={**SEEN.stamps, name: stamp})
+    return SEEN.but(stamps={**SEEN.stamps, name: stamp})
 
 
 @pytest.mark.parametrize(
@@ -26,11 +24,11 @@ def _with(name: str, stamp: Stamp | None) -> Seen:
         pytest.param(_with("b", Stamp("9", "2", 4)), 150, Life.DEAD, id="stamp-differs"),
         pytest.param(_with("b", Stamp("2", "9", 4)), 150, Life.STALE, id="soft-nonce-differs"),
         pytest.param(_with("b", Stamp("2", "2", 4, 0, "w:1")), 150, Life.DEAD, id="writer-inside"),
-        pytest.param(replace(SEEN, epoch=None), 150, Life.DEAD, id="epoch-missing"),
-        pytest.param(replace(SEEN, epoch=Epoch("f")), 150, Life.DEAD, id="epoch-differs"),
-        pytest.param(replace(SEEN, stamps={}), 150, Life.DEAD, id="nothing-read"),
-        pytest.param(replace(SEEN, epoch=Epoch("e", 6)), 150, Life.UNSURE, id="pattern-since"),
-        pytest.param(replace(SEEN, epoch=Epoch("e", 5)), 150, Life.FRESH, id="pattern-before"),
+        pytest.param(SEEN.but(epoch=None), 150, Life.DEAD, id="epoch-missing"),
+        pytest.param(SEEN.but(epoch=Epoch("f")), 150, Life.DEAD, id="epoch-differs"),
+        pytest.param(SEEN.but(stamps={}), 150, Life.DEAD, id="nothing-read"),
+        pytest.param(SEEN.but(epoch=Epoch("e", 6)), 150, Life.UNSURE, id="pattern-since"),
+        pytest.param(SEEN.but(epoch=Epoch("e", 5)), 150, Life.FRESH, id="pattern-before"),
     ],
 )
 def test_life(seen: Seen, now: float, expected: Life) -> None:

@@ -91,7 +91,7 @@ def test_a_missing_stamp_must_not_count_as_valid(monkeypatch: pytest.MonkeyPatch
     def lenient(terms: Terms, seen: Seen, now: float) -> Life:
         stamps = {n: s or Stamp(nonce, soft, 0) for (n, nonce, soft) in terms.stamps
                   for s in (seen.stamps.get(n),)}  # fmt: skip
-        return real(terms, replace(seen, stamps=stamps), now)
+        return real(terms, seen.but(stamps=stamps), now)
 
     def evicted_at_ack(world: World) -> None:
         world.reader("a", "k", name="first")

@@ -1,8 +1,9 @@
 """An entry: a stored value and the terms under which it may be served."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import msgspec
 
@@ -37,8 +38,7 @@ class Terms(msgspec.Struct, frozen=True, array_like=True):
     """Logical keys and positions of the cached values it was made of, for patterns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """An entry as a store hands it out: the encoded value and its terms."""
 
     terms: Terms
@@ -124,8 +124,7 @@ class Debt:
 NO_DEBT = Debt()
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """What one read of the shared store saw, all of it after the read began."""
 
     epoch: Epoch | None
@@ -134,7 +133,11 @@ class Seen:
     entries: tuple[Stored | None, ...] = ()
     foreign: int = 0
     """How many of the entries were there but not ours, whole and in their place."""
-    debt: Debt = field(default=NO_DEBT)
+    debt: Debt = NO_DEBT
+
+    def but(self, **changes: Any) -> "Seen":
+        """The same with other values."""
+        return msgspec.structs.replace(self, **changes)
 
 
 def life(terms: Terms, seen: Seen, now: float) -> Life:

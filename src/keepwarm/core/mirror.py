@@ -24,7 +24,7 @@ on entries that says "valid", so there is none to race with.
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from keepwarm.core.entry import Seen
 from keepwarm.core.stamps import Epoch, Stamp
@@ -233,4 +233,4 @@ def told_apart(seen: Seen, now_ms: int) -> Seen:
     ]
     if not troubled:
         return seen
-    return replace(seen, stamps=seen.stamps | dict.fromkeys(troubled))
+    return seen.but(stamps=seen.stamps | dict.fromkeys(troubled))

@@ -1,7 +1,8 @@
 """What became of a call: an answer with its reason, for headers, logs and the dashboard."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from keepwarm.core.stamps import Carried
 
@@ -36,8 +37,7 @@ class Reason(StrEnum):
     NESTED = "nested-value-unstored"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How one cached call was answered.
 
     `tier` is None where the origin was called. `age_s`, `ttl_s` (negative: stale for

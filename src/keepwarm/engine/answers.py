@@ -5,7 +5,7 @@ import os
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from keepwarm.core.entry import Debt, Patterns, Seen, Stored
@@ -249,7 +249,7 @@ class Answers:
             self._patterns = reply
         debt = before.plus(self._parts.guard.debt)
         if debt and isinstance(reply, Seen):
-            return replace(reply, debt=debt)
+            return reply.but(debt=debt)
         if debt and isinstance(step, Confirm) and not debt.stamps.isdisjoint(step.late):
             return None
         return reply

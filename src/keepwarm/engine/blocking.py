@@ -26,7 +26,6 @@ from keepwarm.core.steps import (
     FillReply,
     Produced,
     Raised,
-    ReadShared,
     Recipe,
     Refresh,
     Slow,
@@ -48,7 +47,7 @@ from keepwarm.engine.flights import (
     slots_of,
 )
 from keepwarm.engine.hints import Hints
-from keepwarm.engine.straight import Glanced, Straight
+from keepwarm.engine.straight import Asking, Glanced, Straight
 from keepwarm.errors import FillAbandoned, FillTimeout, Overloaded
 from keepwarm.ports import BlockingShared, StoreAway
 
@@ -84,9 +83,10 @@ class BlockingDriver:
         self._slots: dict[str, threading.BoundedSemaphore] = {}
         self._pool: ThreadPoolExecutor | None = None
 
-    def glance(self, step: ReadShared) -> Seen | Away:
+    def glance(self, asking: Asking) -> Seen | Away:
         """The reply to the first step of a read."""
         local = self._parts.local
+        step = asking.step
         return cast(
             "Seen | Away", self.answers.here(step) if local is not None else self._ask(step)
         )

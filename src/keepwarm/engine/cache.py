@@ -171,7 +171,7 @@ class BaseCache(Decorators):
                 return near[0]
             asking = straight.asking(prepared)
             if asking is not None:
-                seen = await driver.glance(asking.step)
+                seen = await driver.glance(asking)
                 found = straight.found(prepared, asking, seen)
                 if found is not None:
                     return found[0]

@@ -9,7 +9,7 @@ from keepwarm.core.outcome import Outcome, Reason
 from keepwarm.engine.call import Plan
 from keepwarm.engine.guard import Gate
 from keepwarm.engine.plans import Ack
-from keepwarm.engine.quick import Table, key_of, make
+from keepwarm.engine.quick import Table, make
 from keepwarm.engine.spec import Spec
 from keepwarm.engine.straight import Prepared, Ready
 
@@ -76,7 +76,7 @@ class _Handle:
         arguments = self._spec.bind(args, kwargs)
         subject, call = self._spec.subject(arguments), self._spec.call(args, kwargs)
         table = self._table
-        key = key_of(arguments) if table is not None else None
+        key = table.key_of(args, kwargs) if table is not None else None
         if table is None or key is None:
             return Prepared(subject, call)
 
@@ -163,7 +163,7 @@ class _Cached(_Handle):
         self._table = Table(self._cache.is_held)
         slowly = cast("Callable[..., Any]", self)
         made = make(
-            spec.function,
+            spec.signature,
             self._cache.gate,
             self._table,
             self._cache.fetch,

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Mapping
 from contextvars import Context
 from typing import Any, TypeVar, cast
 
-from keepwarm.core.entry import Seen
+from keepwarm.core.entry import NO_DEBT, Seen
 from keepwarm.core.fill import fill, leases_of
 from keepwarm.core.outcome import Reason
 from keepwarm.core.steps import (
@@ -43,7 +43,7 @@ from keepwarm.engine.flights import (
     slots_of,
 )
 from keepwarm.engine.hints import Hints
-from keepwarm.engine.straight import Glanced, Straight
+from keepwarm.engine.straight import Asking, Glanced, Straight
 from keepwarm.errors import FillAbandoned, FillTimeout, Overloaded
 from keepwarm.ports import AsyncShared, StoreAway
 
@@ -77,12 +77,22 @@ class AsyncDriver:
         """What is off with the store, in words."""
         return self._shared.notes if self._shared is not None else ()
 
-    async def glance(self, step: ReadShared) -> Seen | Away:
+    async def glance(self, asking: Asking) -> Seen | Away:
         """The reply to the first step of a read."""
-        local = self._parts.local
-        if local is not None:
+        step, guard = asking.step, self._parts.guard
+        if self._parts.local is not None:
             return cast("Seen", self.answers.here(step))
-        return cast("Seen | Away", await self._ask(step))
+        if guard.is_open:
+            return cast("Away", self.answers.unasked(step, guard.why))
+        assert self._shared is not None
+        try:
+            seen = await self._shared.read(step)
+        except StoreAway as away:
+            return cast("Away", self.answers.away(step, away, asking.sent_at))
+        if seen.foreign or not guard.gate.is_open:
+            return cast("Seen", self.answers.came(step, seen, NO_DEBT))
+        guard.succeeded()
+        return seen
 
     async def run(
         self,

@@ -12,9 +12,8 @@ class Hints:
 
     def __init__(self) -> None:
         self._by_name: OrderedDict[str, tuple[str, ...]] = OrderedDict()
-
-    def get(self, name: str) -> tuple[str, ...] | None:
-        return self._by_name.get(name)
+        self.get = self._by_name.get
+        """The names last noted for a key, or None."""
 
     def note(self, name: str, stored: Stored) -> None:
         names = names_of(stored.terms)

@@ -25,6 +25,7 @@ import inspect
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from keepwarm.engine.context import ears, is_listening
@@ -34,14 +35,42 @@ from keepwarm.engine.straight import Prepared, Ready
 PLAIN_TYPES = frozenset({int, str, bool, bytes, type(None)})
 """Of which equal values of one type are the same argument."""
 
-_KINDS = (
-    inspect.Parameter.POSITIONAL_ONLY,
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    inspect.Parameter.KEYWORD_ONLY,
-)
 _PREPARED_KEPT = 4_096  # of one function, about a kilobyte each; the others are made anew
 _CHECKED_A_TIME = 2  # kept ones looked at with each that is added: the table stays within twice
 _SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Quick:
+    """What a quick function is made of; `name` is that of its only argument."""
+
+    gate: Gate
+    table: "Table"
+    fetch: Callable[[Prepared], Any]
+    slowly: Callable[..., Any]
+    name: str
+
+    def ready_for(self, key: tuple[Any, Any]) -> Ready | None:
+        """What may be answered at once; counted."""
+        ready = self.table.ready.get(key[0])
+        if ready is None or ready.shape != key[1]:
+            return None
+        pulse, at = ready.pulse, time.clock_gettime(_SINCE_BOOT)
+        if (
+            at < pulse.lease_until
+            and at < ready.until
+            and (ready.version == pulse.version or ready.is_current(ready))
+            and self.gate.is_open
+            and not (ears.count and is_listening())
+        ):
+            ready.count.hits += 1
+            return ready
+        return None
+
+    def prepared_for(self, key: tuple[Any, Any]) -> Prepared | None:
+        prepared = self.table.prepared.get(key[0])
+        is_same = prepared is not None and prepared.shape == key[1]
+        return prepared if is_same and self.gate.is_open else None
 
 
 class Table:
@@ -54,6 +83,7 @@ class Table:
     def __init__(self, is_held: Callable[[Ready], bool]) -> None:
         self.ready: dict[Any, Ready] = {}
         self.prepared: dict[Any, Prepared] = {}
+        self.key_of = key_of
         self._is_held = is_held
         self._order: deque[Any] = deque()
 
@@ -76,23 +106,133 @@ class Table:
 
 
 def is_quick(signature: inspect.Signature) -> bool:
-    """Whether a function of this signature can have one made for it."""
-    return all(
-        p.kind in _KINDS and not p.name.startswith("_") for p in signature.parameters.values()
-    )
+    """Whether a function of this signature can have a quick one made for it."""
+    return all(p.kind is p.POSITIONAL_OR_KEYWORD for p in signature.parameters.values())
 
 
-def key_of(arguments: Mapping[str, Any]) -> tuple[Any, Any] | None:
+def key_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any] | None:
     """What stands for these arguments in a table, and the types that go with it; or None."""
-    values = tuple(arguments.values())
-    shape = tuple(map(type, values))
+    shape = (*map(type, args), *map(type, kwargs.values()))
     if not PLAIN_TYPES.issuperset(shape):
         return None
-    return (values[0], shape[0]) if len(values) == 1 else (values, shape)
+    return ((args, *kwargs.items()) if kwargs else args), shape
+
+
+def key_of_one(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any] | None:
+    """As `key_of`, for a function of one argument: however it was passed, it is the key."""
+    (value,) = args or tuple(kwargs.values())
+    return (value, type(value)) if type(value) in PLAIN_TYPES else None
+
+
+def quick_async_one(quick: Quick) -> Callable[..., Any]:
+    """An `async def` of one argument."""
+    get, prepared_of, gate = quick.table.ready.get, quick.table.prepared.get, quick.gate
+    fetch, slowly, now, clock = quick.fetch, quick.slowly, time.clock_gettime, _SINCE_BOOT
+
+    async def call(value: Any) -> Any:
+        try:
+            ready = get(value)
+        except TypeError:
+            ready = None
+        if ready is not None and type(value) is ready.shape:
+            pulse, at = ready.pulse, now(clock)
+            if (
+                at < pulse.lease_until
+                and at < ready.until
+                and (ready.version == pulse.version or ready.is_current(ready))
+                and gate.is_open
+                and not (ears.count and is_listening())
+            ):
+                ready.count.hits += 1
+                return ready.value if ready.value is not None else ready.decoded()
+        elif ready is None and type(value) not in PLAIN_TYPES:
+            return await slowly(value)
+        prepared = prepared_of(value)
+        if prepared is not None and type(value) is prepared.shape and gate.is_open:
+            return await fetch(prepared)
+        return await slowly(value)
+
+    return _named(call, quick.name)
+
+
+def quick_one(quick: Quick) -> Callable[..., Any]:
+    """A `def` of one argument: as `quick_async_one`."""
+    get, prepared_of, gate = quick.table.ready.get, quick.table.prepared.get, quick.gate
+    fetch, slowly, now, clock = quick.fetch, quick.slowly, time.clock_gettime, _SINCE_BOOT
+
+    def call(value: Any) -> Any:
+        try:
+            ready = get(value)
+        except TypeError:
+            ready = None
+        if ready is not None and type(value) is ready.shape:
+            pulse, at = ready.pulse, now(clock)
+            if (
+                at < pulse.lease_until
+                and at < ready.until
+                and (ready.version == pulse.version or ready.is_current(ready))
+                and gate.is_open
+                and not (ears.count and is_listening())
+            ):
+                ready.count.hits += 1
+                return ready.value if ready.value is not None else ready.decoded()
+        elif ready is None and type(value) not in PLAIN_TYPES:
+            return slowly(value)
+        prepared = prepared_of(value)
+        if prepared is not None and type(value) is prepared.shape and gate.is_open:
+            return fetch(prepared)
+        return slowly(value)
+
+    return _named(call, quick.name)
+
+
+def quick_async(quick: Quick) -> Callable[..., Any]:
+    """An `async def` of any number of arguments."""
+    ready_for, prepared_for = quick.ready_for, quick.prepared_for
+    fetch, slowly = quick.fetch, quick.slowly
+
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        key = key_of(args, kwargs)
+        if key is None:
+            return await slowly(*args, **kwargs)
+        ready = ready_for(key)
+        if ready is not None:
+            return ready.value if ready.value is not None else ready.decoded()
+        prepared = prepared_for(key)
+        if prepared is not None:
+            return await fetch(prepared)
+        return await slowly(*args, **kwargs)
+
+    return call
+
+
+def quick_any(quick: Quick) -> Callable[..., Any]:
+    """A `def` of any number of arguments."""
+    ready_for, prepared_for = quick.ready_for, quick.prepared_for
+    fetch, slowly = quick.fetch, quick.slowly
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        key = key_of(args, kwargs)
+        if key is None:
+            return slowly(*args, **kwargs)
+        ready = ready_for(key)
+        if ready is not None:
+            return ready.value if ready.value is not None else ready.decoded()
+        prepared = prepared_for(key)
+        return fetch(prepared) if prepared is not None else slowly(*args, **kwargs)
+
+    return call
+
+
+def _named(call: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """The same function, whose argument is called `name`: callers may pass it so."""
+    code = call.__code__
+    call.__code__ = code.replace(co_varnames=(name, *code.co_varnames[1:]))
+    return call
 
 
 def make(
-    function: Callable[..., Any],
+    signature: inspect.Signature,
     gate: Gate,
     table: Table,
     fetch: Callable[[Prepared], Any],
@@ -100,84 +240,18 @@ def make(
     *,
     is_async: bool,
 ) -> Callable[..., Any]:
-    """A function of the signature of `function` that answers from `table`.
+    """A function of this signature that answers from `table`.
 
     Else it asks `fetch` with what was prepared for these arguments, or `slowly` with the
     arguments themselves.
     """
-    scope: dict[str, Any] = {
-        "_get": table.ready.get,
-        "_gate": gate,
-        "_prepared_of": table.prepared.get,
-        "_fetch": fetch,
-        "_slowly": slowly,
-        "_ears": ears,
-        "_is_listening": is_listening,
-        "_now": time.clock_gettime,
-    }
-    names, head, passed = _signature(inspect.signature(function), scope)
-    key = names[0] if len(names) == 1 else f"({', '.join(names)})"
-    types = (
-        f"type({names[0]})" if len(names) == 1 else f"({', '.join(f'type({n})' for n in names)})"
-    )
-    same = f"{types} is _r.shape" if len(names) == 1 else f"{types} == _r.shape"
-    source = f"""
-{"async " if is_async else ""}def {_identifier(function)}({", ".join(head)}):
-    try:
-        _r = _get({key})
-    except TypeError:
-        _r = None
-    if _r is not None and {same}:
-        _w = _r.pulse
-        _t = _now({_SINCE_BOOT})
-        if (
-            _t < _w.lease_until
-            and _t < _r.until
-            and (_r.version == _w.version or _r.is_current(_r))
-            and _gate.is_open
-            and not (_ears.count and _is_listening())
-        ):
-            _r.count.hits += 1
-            return _r.value if _r.value is not None else _r.decoded()
-    try:
-        _q = _prepared_of({key})
-    except TypeError:
-        _q = None
-    if _q is not None and {same.replace("_r.", "_q.")} and _gate.is_open:
-        return {"await " if is_async else ""}_fetch(_q)
-    return {"await " if is_async else ""}_slowly({", ".join(passed)})
-"""
-    exec(compile(source, f"<keepwarm quick way of {function.__qualname__}>", "exec"), scope)  # noqa: S102
-    made: Callable[..., Any] = scope[_identifier(function)]
+    parameters = tuple(signature.parameters.values())
+    is_one = len(parameters) == 1
+    quick = Quick(gate, table, fetch, slowly, parameters[0].name if is_one else "")
+    table.key_of = key_of_one if is_one else key_of
+    if not is_one:
+        return quick_async(quick) if is_async else quick_any(quick)
+    made = quick_async_one(quick) if is_async else quick_one(quick)
+    if parameters[0].default is not inspect.Parameter.empty:
+        made.__defaults__ = (parameters[0].default,)
     return made
-
-
-def _signature(
-    signature: inspect.Signature, scope: dict[str, Any]
-) -> tuple[list[str], list[str], list[str]]:
-    """Names of the parameters, the same as they are declared, and as they are passed on."""
-    names, head, passed = [], [], []
-    before = None
-    for name, parameter in signature.parameters.items():
-        kind = parameter.kind
-        if before is parameter.POSITIONAL_ONLY and kind is not before:
-            head.append("/")
-        if kind is parameter.KEYWORD_ONLY and before is not kind:
-            head.append("*")
-        default = f"_default_{name}"
-        if parameter.default is not parameter.empty:
-            scope[default] = parameter.default
-            head.append(f"{name}={default}")
-        else:
-            head.append(name)
-        names.append(name)
-        passed.append(f"{name}={name}" if kind is parameter.KEYWORD_ONLY else name)
-        before = kind
-    if before is inspect.Parameter.POSITIONAL_ONLY:
-        head.append("/")
-    return names, head, passed
-
-
-def _identifier(function: Callable[..., Any]) -> str:
-    name = function.__name__
-    return name if name.isidentifier() and not name.startswith("_") else "cached"

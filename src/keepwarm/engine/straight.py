@@ -23,7 +23,7 @@ from keepwarm.core.steps import Away, Held, Instant, ReadShared, Subject
 from keepwarm.engine.answers import Answers, Parts, boot_s
 from keepwarm.engine.call import Call
 from keepwarm.engine.context import is_listening, report
-from keepwarm.ports import Plain, Watch
+from keepwarm.ports import Observer, Plain, Watch
 from keepwarm.stores.codecs import Undecodable
 
 Glanced: TypeAlias = tuple[ReadShared, Seen | Away]
@@ -101,15 +101,23 @@ class Prepared:
     keep: Keep | None = None
     shape: Any = None
     step: ReadShared = field(init=False)
+    counts: dict[Tier, Plain] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.step = ReadShared((self.subject.name,), self.subject.hint)
 
     def hinted(self, hint: tuple[str, ...] | None) -> None:
         """Ask for these stamps from now on."""
-        if hint is not None and hint != self.subject.hint:
+        if hint is not None and hint is not self.subject.hint:
             self.subject = replace(self.subject, hint=hint)
             self.step = ReadShared((self.subject.name,), hint)
+
+    def counted(self, counters: Observer, tier: Tier) -> Plain:
+        """Where its fresh hits from `tier` are counted."""
+        count = self.counts.get(tier)
+        if count is None:
+            count = self.counts[tier] = counters.plain(self.subject.policy_name, tier)
+        return count
 
 
 class Straight:
@@ -126,10 +134,10 @@ class Straight:
         `prepared.keep` gets what it takes to answer so again, where that can be known.
         """
         parts = self._parts
-        subject, call, keep = prepared.subject, prepared.call, prepared.keep
         local, near = parts.local, parts.near
-        if not parts.guard.gate.is_open:
+        if (local is None and near is None) or not parts.guard.gate.is_open:
             return None
+        subject, call, keep = prepared.subject, prepared.call, prepared.keep
         if local is not None:
             stored = local.peek(subject.name)
             return self._watched(subject, call, keep, local, stored, Tier.SHARED)
@@ -193,8 +201,10 @@ class Straight:
             return False
         wall = self._parts.clock.wall()
         found = life(stored.terms, seen, wall)
+        if found is Life.FRESH:
+            return True
         if found is not Life.UNSURE:
-            return found is Life.FRESH
+            return False
         assert seen.epoch is not None  # an entry of no epoch is dead
         patterns = self._answers.known_patterns(seen.epoch)
         if patterns is None or patterns.kill(subject.logical, stored.terms, seen.epoch):
@@ -224,8 +234,10 @@ class Straight:
             value = call.codec.decode(stored.payload)
         except Undecodable:
             return None
-        self._answers.keep_near(subject.name, subject.logical, stored, asking.sent_at)
-        self._count(subject, stored, self._counters.plain(subject.policy_name, tier))
+        names = tuple([stamp[0] for stamp in stored.terms.stamps])
+        if self._parts.near is not None or names != subject.hint:
+            self._answers.keep_near(subject.name, subject.logical, stored, asking.sent_at)
+        self._count(subject, stored, prepared.counted(self._counters, tier))
         return (value,)
 
     def is_held(self, ready: Ready) -> bool:

@@ -105,7 +105,7 @@ class BlockingCache(Decorators):
                 return near[0]
             asking = straight.asking(prepared)
             if asking is not None:
-                seen = driver.glance(asking.step)
+                seen = driver.glance(asking)
                 found = straight.found(prepared, asking, seen)
                 if found is not None:
                     return found[0]

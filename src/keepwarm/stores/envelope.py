@@ -26,9 +26,11 @@ __all__ = ["Foreign", "Sealing", "open_", "seal"]
 
 MAGIC = b"\xffKW"  # no text, JSON, MessagePack or pickle begins so
 VERSION = 1
-COMPRESSED, AUTHENTICATED, ENCRYPTED = 1, 2, 4
+COMPRESSED = 1
 
 _PREFIX = struct.Struct(">3sBBI")
+# By the bits of a payload's size: the window is memory taken before the first byte comes out.
+_WINDOWS = [{int(zstd.DecompressionParameter.window_log_max): bits} for bits in range(28)]
 _LEVEL = 1  # the fastest; higher ones gain a few per cent on values of a few kB
 
 
@@ -42,7 +44,7 @@ class Foreign(Exception):
 
 def seal(header: bytes, payload: bytes, *, name: str, settings: Sealing) -> bytes:
     """An envelope of `header` and `payload` that only opens under `name`."""
-    flags = _fixed_flags(settings)
+    flags = settings.fixed_flags
     if len(payload) > settings.compress_above:
         smaller = zstd.compress(payload, level=_LEVEL)
         if len(smaller) < len(payload):
@@ -69,29 +71,24 @@ def open_(data: bytes, *, name: str, settings: Sealing) -> tuple[bytes, bytes]:
         raise Foreign("not-ours")
     if version != VERSION:
         raise Foreign("other-version")
-    if flags & ~COMPRESSED != _fixed_flags(settings):
+    if flags & ~COMPRESSED != settings.fixed_flags:
         raise Foreign("other-protection")
     bound = _bound(name)
-    if not settings.is_intact(bound + data[:size], data[size:]):
+    if not settings.is_intact(bound, data, size):
         raise Foreign("damaged-or-misplaced")
-    body = data[_PREFIX.size : size]
+    start, body = _PREFIX.size, data
     if settings.is_encrypted:
-        opened = settings.decrypt(body, bound + data[: _PREFIX.size])
+        opened = settings.decrypt(data[start:size], bound + data[:start])
         if opened is None:
             raise Foreign("not-decryptable")
-        body = opened
-    if header_length > len(body):
+        start, body, size = 0, opened, len(opened)
+    end = start + header_length
+    if end > size:
         raise Foreign("truncated")
-    payload = body[header_length:]
+    payload = body[end:size]
     if flags & COMPRESSED:
         payload = _decompress(payload, settings.max_bytes)
-    return body[:header_length], payload
-
-
-def _fixed_flags(settings: Sealing) -> int:
-    return (AUTHENTICATED if settings.is_authenticated else 0) | (
-        ENCRYPTED if settings.is_encrypted else 0
-    )
+    return body[start:end], payload
 
 
 def _bound(name: str) -> bytes:
@@ -106,10 +103,7 @@ def _decompress(data: bytes, max_bytes: int) -> bytes:
         size: int | None = zstd.get_frame_info(data).decompressed_size
         if size is None or size > max_bytes:
             raise Foreign("bomb")
-        # The window is memory taken before the first byte comes out.
-        window = max(10, min(27, size.bit_length()))
-        options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: window}
-        stream = zstd.ZstdDecompressor(options=options)
+        stream = zstd.ZstdDecompressor(options=_WINDOWS[max(10, min(27, size.bit_length()))])
         payload = stream.decompress(data, max_length=size + 1)
     except (zstd.ZstdError, EOFError, ValueError, MemoryError) as error:
         raise Foreign("not-decompressible") from error

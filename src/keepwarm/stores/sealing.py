@@ -20,6 +20,7 @@ from typing import Protocol
 from keepwarm.core.units import KiB, MiB
 from keepwarm.errors import ConfigurationError
 
+AUTHENTICATED, ENCRYPTED = 2, 4  # flags of an envelope
 MAC_BYTES = 16  # 128 bits
 NONCE_BYTES = 12
 TAG_BYTES = 16
@@ -52,6 +53,10 @@ class Sealing:
 
     compress_above: int
     max_bytes: int
+    fixed_flags: int
+    """What an envelope says of its protection: exactly this."""
+    is_encrypted: bool
+    trailer_bytes: int
     _macs: tuple[bytes, ...] = field(repr=False)
     _ciphers: tuple[_Aead, ...] = field(repr=False)
 
@@ -73,6 +78,10 @@ class Sealing:
         store(self, "_macs", _derive(secrets, "secrets", b"keepwarm.mac"))
         keys = _derive(encryption_keys, "encryption_keys", b"keepwarm.aes")
         store(self, "_ciphers", tuple(map(_cipher, keys)))
+        store(self, "is_encrypted", bool(self._ciphers))
+        store(self, "trailer_bytes", MAC_BYTES if self._macs else 4)
+        flags = (AUTHENTICATED if self._macs else 0) | (ENCRYPTED if self._ciphers else 0)
+        store(self, "fixed_flags", flags)
 
     def __repr__(self) -> str:
         return (
@@ -89,26 +98,20 @@ class Sealing:
         """Whether values carry a keyed hash."""
         return bool(self._macs)
 
-    @property
-    def is_encrypted(self) -> bool:
-        return bool(self._ciphers)
-
-    @property
-    def trailer_bytes(self) -> int:
-        return MAC_BYTES if self._macs else 4
-
     def trailer(self, bound: bytes) -> bytes:
         """The check value of `bound`, by the newest secret."""
         if not self._macs:
             return zlib.crc32(bound).to_bytes(4, "big")
         return _mac(self._macs[0], bound)
 
-    def is_intact(self, bound: bytes, trailer: bytes) -> bool:
-        """Whether `trailer` belongs to `bound`, by any of the secrets."""
+    def is_intact(self, bound: bytes, data: bytes, size: int) -> bool:
+        """Whether what follows the first `size` bytes of `data` is their trailer, after `bound`."""
+        trailer = data[size:]
         if not self._macs:
-            return compare_digest(zlib.crc32(bound).to_bytes(4, "big"), trailer)
+            return zlib.crc32(memoryview(data)[:size], zlib.crc32(bound)) == int.from_bytes(trailer)
         # Every secret is tried, so that time does not tell which one made it.
-        return sum(compare_digest(_mac(key, bound), trailer) for key in self._macs) > 0
+        whole = bound + data[:size]
+        return sum(compare_digest(_mac(key, whole), trailer) for key in self._macs) > 0
 
     def encrypt(self, data: bytes, associated: bytes) -> bytes:
         """nonce ‖ ciphertext ‖ tag, by the newest key. At most 2³² values per key."""

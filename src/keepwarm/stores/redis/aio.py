@@ -1,6 +1,7 @@
 """The shared store in Redis or Valkey for the async engine."""
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -73,7 +74,7 @@ class AsyncRedis:
         )
 
         self._bulk = Bulk(lambda: self._link.address)
-        self._reads = Reads(self._link, self._operations, self._bulk, self.mirror)
+        self._reads = Reads(self._link, self._operations, self._bulk, self.mirror, self._away)
 
     @property
     def is_up(self) -> bool:
@@ -111,12 +112,16 @@ class AsyncRedis:
         except Exception as error:  # noqa: BLE001 - whatever a client raises, the store is away
             raise self._away(error) from None
 
-    async def read(self, step: ReadShared) -> Seen:
+    def read(self, step: ReadShared) -> Awaitable[Seen]:
         """Together with whatever else is read in this turn of the loop."""
+        if self._link.wire is not None and (self._entries is None or not step.names):
+            return self._reads.ask(step.names, step.stamps, self._timeout_s)
+        return self._read_slowly(step)
+
+    async def _read_slowly(self, step: ReadShared) -> Seen:
+        """Where there is no connection yet, or entries lie on other nodes."""
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
         try:
-            if self._link.wire is not None and (self._entries is None or not step.names):
-                return await self._reads.ask(step.names, step.stamps, self._timeout_s)
-            deadline = asyncio.get_running_loop().time() + self._timeout_s
             if self._entries is not None and step.names:
                 return await self._read_apart(self._entries, step, deadline)
             operation: Operation[Any] = self._operations.of(step)
@@ -124,7 +129,7 @@ class AsyncRedis:
         except Exception as error:  # noqa: BLE001 - as above
             raise self._away(error) from None
 
-    def _away(self, error: Exception) -> StoreAway:
+    def _away(self, error: BaseException) -> StoreAway:
         away = as_away(error)
         if away.why in GONE:
             self._link.renew(away.why)
@@ -161,12 +166,18 @@ class AsyncRedis:
         if isinstance(step, Describe):
             return cast("R", await self._describe(deadline))
         if isinstance(step, ReplaceShared):
-            raw = await self._run(self._operations.fetch_raw(step.name), deadline)
+            raw = await self._raw(step.name, deadline)
             operation = self._operations.swap(step, raw)
             return cast("R", operation is not None and await self._run(operation, deadline))
         if isinstance(step, Elect):
             return cast("R", await self._elect(step, deadline))
         return await self._run(self._operations.of(step), deadline)
+
+    async def _raw(self, name: str, deadline: float) -> bytes | None:
+        """An entry as it lies in the store."""
+        if self._link.wire is not None and self._entries is None:
+            return await self._reads.get(name, self._timeout_s)
+        return await self._run(self._operations.fetch_raw(name), deadline)
 
     async def _read_apart(self, entries: ClusterEntries, step: ReadShared, deadline: float) -> Seen:
         """Stamps from their node and entries from theirs, at once: they need not be atomic."""
@@ -175,7 +186,7 @@ class AsyncRedis:
             self._run(operation, deadline), entries.ask(("MGET", *step.names), deadline)
         )
         found, foreign = self._operations.opened(step.names, raw)
-        return replace(cast("Seen", seen), entries=found, foreign=foreign)
+        return cast("Seen", seen).but(entries=found, foreign=foreign)
 
     async def _elect(self, step: Elect, deadline: float) -> tuple[float | None, ...]:
         self._link.watch(step.leases)

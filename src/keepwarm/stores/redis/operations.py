@@ -5,7 +5,7 @@ lies in one slot of a cluster; entries lie anywhere.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
@@ -184,7 +184,7 @@ class Operations:
         def read(replies: list[Any]) -> Seen:
             seen, _ = self.seen(step.stamps, replies[0])
             opened, foreign = self.opened(step.names, replies[1] if step.names else [])
-            return replace(seen, entries=opened, foreign=foreign)
+            return seen.but(entries=opened, foreign=foreign)
 
         entries: tuple[Command, ...] = (("MGET", *step.names),) if step.names else ()
         return Operation((asked,), entries, read)

@@ -15,6 +15,7 @@ everybody would wait behind them. What proves them, the stamps, is always read h
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from keepwarm.core.entry import Seen, Stored
@@ -28,8 +29,8 @@ from keepwarm.stores.redis.settings import LARGE_BYTES
 MOST_KEYS = 1_024  # of one MGET: about half a millisecond of the server
 _LARGE_KEPT = 10_000  # names; forgetting one costs the others one wait behind it
 
-_Waiting: TypeAlias = list[tuple["asyncio.Future[Seen]", tuple[str, ...]]]
-"""Who waits, and for which entries."""
+_Waiting: TypeAlias = list[tuple["asyncio.Future[Any]", tuple[str, ...] | str]]
+"""Who waits, and for which entries; one name alone: for its bytes, whatever they are."""
 
 
 class _Turn:
@@ -48,8 +49,14 @@ class Reads:
     """Bound to the link of one event loop."""
 
     def __init__(
-        self, link: Link, operations: Operations, bulk: Bulk, mirror: Mirror | None
+        self,
+        link: Link,
+        operations: Operations,
+        bulk: Bulk,
+        mirror: Mirror | None,
+        away: Callable[[BaseException], StoreAway],
     ) -> None:
+        self._away = away
         self._link = link
         self._operations = operations
         self._bulk = bulk
@@ -68,10 +75,7 @@ class Reads:
         loop = asyncio.get_running_loop()
         turn = self._turn
         if turn is None or len(turn.names) + len(turn.stamps) >= MOST_KEYS:
-            if turn is not None:
-                self._send(turn)
-            turn = self._turn = _Turn(loop.time() + timeout_s)
-            loop.call_soon(self._send, turn)
+            turn = self._begin(loop, timeout_s)
         for name in stamps:
             turn.stamps[name] = None
         for name in names:
@@ -79,6 +83,24 @@ class Reads:
         future: asyncio.Future[Seen] = loop.create_future()
         turn.waiting.append((future, names))
         return future
+
+    def get(self, name: str, timeout_s: float) -> "asyncio.Future[bytes | None]":
+        """What lies under `name`, unopened; while the link is up."""
+        loop = asyncio.get_running_loop()
+        turn = self._turn
+        if turn is None or len(turn.names) + len(turn.stamps) >= MOST_KEYS:
+            turn = self._begin(loop, timeout_s)
+        turn.names[name] = None
+        future: asyncio.Future[bytes | None] = loop.create_future()
+        turn.waiting.append((future, name))
+        return future
+
+    def _begin(self, loop: asyncio.AbstractEventLoop, timeout_s: float) -> _Turn:
+        if self._turn is not None:
+            self._send(self._turn)
+        turn = self._turn = _Turn(loop.time() + timeout_s)
+        loop.call_soon(self._send, turn)
+        return turn
 
     def _send(self, turn: _Turn) -> None:
         if turn.waiting and self._turn is turn:
@@ -88,7 +110,7 @@ class Reads:
             return  # sent already, as it was full
         wire = self._link.wire
         if wire is None:
-            _fail(waiting, StoreAway(self._link.why or "unreachable"))
+            self._fail(waiting, StoreAway(self._link.why or "unreachable"))
             return
         large = [name for name in turn.names if name in self._large] if self._large else []
         for name in large:
@@ -107,7 +129,10 @@ class Reads:
             if apart is None:
                 self._hand(waiting, seen, found)
                 return
-            quick = [each for each in waiting if not self._large.keys() & set(each[1])]
+            awaited = set(large)
+            quick = [
+                w for w in waiting if awaited.isdisjoint((w[1],) if isinstance(w[1], str) else w[1])
+            ]
             slow = [each for each in waiting if each not in quick]
             self._hand(quick, seen, found)
             apart.add_done_callback(lambda _: self._join(apart, slow, seen, found, large))
@@ -117,7 +142,7 @@ class Reads:
             if error is not None:
                 if apart is not None:
                     apart.cancel()
-                _fail(waiting, error)
+                self._fail(waiting, error)
 
         wire.begin(
             (self._operations.read_command(stamps, names),), turn.deadline, read
@@ -135,7 +160,7 @@ class Reads:
         """The large entries have come, on their own connection, or have not."""
         error = StoreAway("unreachable") if apart.cancelled() else apart.exception()
         if error is not None:
-            _fail(waiting, error)
+            self._fail(waiting, error)
         else:
             self._hand(waiting, seen, found | dict(zip(large, apart.result(), strict=True)))
 
@@ -148,6 +173,9 @@ class Reads:
                 continue  # cancelled: nobody waits
             if not names:
                 future.set_result(seen)
+                continue
+            if isinstance(names, str):
+                future.set_result(found[names])
                 continue
             foreign = 0
             for name in names:
@@ -169,8 +197,8 @@ class Reads:
         elif self._large:
             self._large.pop(name, None)
 
-
-def _fail(waiting: _Waiting, error: BaseException) -> None:
-    for future, _ in waiting:
-        if not future.done():
-            future.set_exception(error)
+    def _fail(self, waiting: _Waiting, error: BaseException) -> None:
+        away = self._away(error)
+        for future, _ in waiting:
+            if not future.done():
+                future.set_exception(StoreAway(away.why, is_fault=away.is_fault))

@@ -11,17 +11,21 @@ server sent them: the mirror depends on it.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, cast
 
 import hiredis
 
+from keepwarm.core.units import MiB
 from keepwarm.ports import StoreAway
 from keepwarm.stores.redis.failures import Refused
 
 Reader: TypeAlias = Callable[[list[Any]], Any]
 _NOTHING = object()
+MOST_PENDING = 16 * MiB
+"""Bytes that wait for a server which does not read; beyond it requests are refused at once."""
 _GRACE_S = 0.05  # a timer that fires this late says that our own loop stood still
 
 
@@ -29,9 +33,9 @@ class _Entry:
     """A request that is under way: how many replies it awaits, and who waits for them."""
 
     __slots__ = (
-        "alarm",
         "asked_at",
         "awaited",
+        "deadline",
         "ends_with",
         "future",
         "read",
@@ -51,8 +55,8 @@ class _Entry:
         self.future = future
         self.asked_at = asked_at
         self.sent_at = asked_at
+        self.deadline = math.inf
         self.replies: list[Any] = []
-        self.alarm: asyncio.TimerHandle | None = None
         self.ends_with: Any = None
 
 
@@ -74,6 +78,10 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._why = ""
         self._heard_at = self._loop.time()
+        self._is_paused = False
+        self._pending = 0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = math.inf
 
     @property
     def is_open(self) -> bool:
@@ -103,8 +111,7 @@ class Wire(asyncio.Protocol):
     ) -> "asyncio.Future[Any]":
         """As `exchange`, for who has something else to do meanwhile."""
         future: asyncio.Future[Any] = self._loop.create_future()
-        entry = self._send(commands, read, future)
-        entry.alarm = self._loop.call_at(deadline, self._expire, entry, deadline)
+        self._bound(self._send(commands, read, future), deadline)
         return future
 
     async def until(
@@ -115,7 +122,7 @@ class Wire(asyncio.Protocol):
         entry = self._send((last,), None, future)
         self._out.insert(-1, packed)
         entry.ends_with = answer
-        entry.alarm = self._loop.call_at(deadline, self._expire, entry, deadline)
+        self._bound(entry, deadline)
         return await future
 
     def tell(self, command: Sequence[Any], read: Reader | None = None) -> None:
@@ -132,7 +139,11 @@ class Wire(asyncio.Protocol):
         if self._why:
             raise StoreAway(self._why)
         packed = [hiredis.pack_command(tuple(command)) for command in commands]
-        if not self._out:
+        if self._is_paused:
+            self._pending += sum(map(len, packed))
+            if self._pending > MOST_PENDING:
+                raise StoreAway("crowded", is_fault=False)
+        elif not self._out:
             self._loop.call_soon(self.flush)
         self._out += packed
         entry = _Entry(len(packed), read, future, self._loop.time())
@@ -142,6 +153,8 @@ class Wire(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write what has gathered: by itself at the end of the loop's turn, or now."""
+        if self._is_paused:
+            return
         now = self._loop.time()
         for entry in self._unsent:
             entry.sent_at = now
@@ -150,24 +163,48 @@ class Wire(asyncio.Protocol):
         if self._transport is not None and out:
             self._transport.write(b"".join(out))
 
-    def _expire(self, entry: _Entry, deadline: float) -> None:
-        """Time is up for one request; if nothing came at all since it left, for all."""
-        future = entry.future
-        if future is None or future.done():
-            return
+    def _bound(self, entry: _Entry, deadline: float) -> None:
+        """Have `entry` fail at `deadline`. One timer serves all: most are answered long before."""
+        entry.deadline = deadline
+        if deadline < self._alarm_at:
+            self._arm(deadline)
+
+    def _arm(self, at: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_at = at
+        self._alarm = self._loop.call_at(at, self._expire) if at < math.inf else None
+
+    def _expire(self) -> None:
+        """Time is up for some request, or was; if nothing came at all since it left, for all."""
         now = self._loop.time()
-        late_s = now - deadline
-        queued_s = entry.sent_at - entry.asked_at
-        if late_s > _GRACE_S or queued_s > _GRACE_S:
-            # Our own loop stood still, or had a crowd to send: replies may be waiting to be
-            # read. What counts is the time since the request left.
-            entry.asked_at = entry.sent_at
-            again = max(now + _GRACE_S, deadline + queued_s)
-            entry.alarm = self._loop.call_at(again, self._expire, entry, again)
-            return
-        future.set_exception(StoreAway("timeout"))
-        if self._heard_at <= entry.sent_at:
+        self._alarm, self._alarm_at = None, math.inf
+        following, is_silent = math.inf, False
+        for entry in tuple(self._entries):
+            future = entry.future
+            if future is None or future.done():
+                continue
+            if entry.deadline <= now and not self._is_our_fault(entry, now):
+                future.set_exception(StoreAway("timeout"))
+                is_silent = is_silent or self._heard_at <= entry.sent_at
+            else:
+                following = min(following, entry.deadline)
+        if is_silent:
             self.close("timeout")  # nobody is there any more
+        elif following < math.inf:
+            self._arm(following)
+
+    def _is_our_fault(self, entry: _Entry, now: float) -> bool:
+        """Whether to wait longer: our own loop stood still, or had a crowd to send.
+
+        Replies may be waiting to be read. What counts is the time since the request left.
+        """
+        queued_s = entry.sent_at - entry.asked_at
+        if now - entry.deadline <= _GRACE_S and queued_s <= _GRACE_S:
+            return False
+        entry.asked_at = entry.sent_at
+        entry.deadline = max(now + _GRACE_S, entry.deadline + queued_s)
+        return True
 
     # Being answered.
 
@@ -191,16 +228,14 @@ class Wire(asyncio.Protocol):
             self.close("protocol")
             return
         entry = self._entries[0]
-        if entry.ends_with is not None and reply != entry.ends_with:
-            entry.replies.append(reply)
-            return
         if entry.ends_with is None:
             entry.replies.append(reply)
-        if entry.ends_with is None and len(entry.replies) < entry.awaited:
+            if len(entry.replies) < entry.awaited:
+                return
+        elif reply != entry.ends_with:
+            entry.replies.append(reply)
             return
         self._entries.popleft()
-        if entry.alarm is not None:
-            entry.alarm.cancel()
         future = entry.future
         if future is None:
             if entry.read is not None:
@@ -214,6 +249,14 @@ class Wire(asyncio.Protocol):
             future.set_exception(error)
         else:
             future.set_result(result)
+
+    def pause_writing(self) -> None:
+        """The other side reads more slowly than we write: gather, up to a bound."""
+        self._is_paused, self._pending = True, 0
+
+    def resume_writing(self) -> None:
+        self._is_paused = False
+        self.flush()
 
     def eof_received(self) -> None:
         self.close("unreachable")
@@ -230,9 +273,9 @@ class Wire(asyncio.Protocol):
         self._why = why
         if self._transport is not None:
             self._transport.abort()
+        if self._alarm is not None:
+            self._alarm.cancel()
         for entry in self._entries:
-            if entry.alarm is not None:
-                entry.alarm.cancel()
             if entry.future is not None and not entry.future.done():
                 entry.future.set_exception(StoreAway(why))
         self._entries.clear()

@@ -1,0 +1,1 @@
+"""keepwarm against its peers, side by side in one run: `make bench`."""
