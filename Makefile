@@ -1,8 +1,9 @@
 # Everything needs only Python >= 3.11, make and git; each target bootstraps .venv by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-more check fmt bench figures chaos clean-room security-index pins redis
+.PHONY: help setup run demo test test-more check fmt bench bench-check figures chaos clean-room security-index pins redis
 
 PY := .venv/bin/python
+PEERS := .run/peers/bin/python
 PYTEST := $(PY) -m pytest
 # Two workers: the suite waits for real servers more than for the processor. A file stays on one
 # worker, so that its servers are started once.
@@ -37,8 +38,14 @@ fmt: setup  ## format and mend what ruff can
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-bench: setup  ## measure in one run, write the results into benchmarks/ and README
-	@exec $(PY) -m benchmarks $(ARGS)
+bench: setup  ## measure pages and, beside the peers, single calls; write benchmarks/ and docs/
+	@scripts/peers.sh
+	$(PEERS) -m benchmarks $(ARGS)
+	$(PEERS) -m benchmarks.performance $(ARGS)
+
+bench-check: setup  ## whether a ratio to a peer has become worse than the stored one
+	@scripts/peers.sh
+	@exec $(PEERS) -m benchmarks.performance --check
 
 figures: setup  ## measure what coherence costs, write the table into docs/coherence.md
 	@exec $(PY) -m benchmarks.coherence $(ARGS)
