@@ -1,4 +1,4 @@
-"""Whether a hit costs the same among a thousand entries and a million, beside one process and eight."""
+"""Whether a hit costs the same among a thousand entries and a million, and among processes."""
 
 import asyncio
 import contextlib
