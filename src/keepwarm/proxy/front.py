@@ -15,6 +15,7 @@ from keepwarm.proxy.fields import Field, end_to_end, values
 
 MAX_HEAD = 64 * 1024
 MAX_FIELDS = 200  # browsers send about 20, chains of proxies about 50
+VERSIONS = {"1.0": "1.0", "1": "1.0", "1.1": "1.1", "2": "2"}  # granian calls 1.0 "1"
 
 _TARGET = re.compile(rb"/[\x21\x22\x24-\x7e]*")  # no fragment, nothing that is not printable
 _QUERY = re.compile(rb"[\x21\x22\x24-\x7e]*")
@@ -36,7 +37,7 @@ class Refusal:
 def refusal(scope: Scope) -> Refusal | None:
     """Why the request in `scope` is not to be answered, or None."""
     fields: list[Field] = scope["headers"]
-    if scope["http_version"] not in ("1.0", "1.1", "2"):
+    if scope["http_version"] not in VERSIONS:
         return Refusal(505, "This version of HTTP is not spoken here.")
     if scope["method"] == "CONNECT":
         return Refusal(405, "No tunnels are made here.")
@@ -61,7 +62,7 @@ def _framing_refusal(scope: Scope, fields: list[Field]) -> Refusal | None:
 
 def _place_refusal(scope: Scope, fields: list[Field]) -> Refusal | None:
     hosts = values(fields, b"host")
-    if len(hosts) > 1 or (not hosts and scope["http_version"] != "1.0"):
+    if len(hosts) > 1 or (not hosts and VERSIONS[scope["http_version"]] != "1.0"):
         return Refusal(400, "A request names one host.")
     if hosts and _HOST.fullmatch(hosts[0]) is None:
         return Refusal(400, "The host is malformed.")
@@ -99,9 +100,10 @@ def cleaned(scope: Scope) -> Scope:
     # The framing stays: who forwards the body must know that there is one.
     kept += [field for field in fields if field[0] == b"transfer-encoding"]
     path, authority = _origin_form(scope["raw_path"])
-    if authority is None:
-        return {**scope, "headers": kept}
-    return {**scope, "headers": kept, "raw_path": path, "path": unquote(path.decode("ascii"))}
+    clean = {**scope, "headers": kept, "http_version": VERSIONS[scope["http_version"]]}
+    if authority is not None:
+        clean |= {"raw_path": path, "path": unquote(path.decode("ascii"))}
+    return clean
 
 
 class Front:

@@ -236,6 +236,7 @@ class _Exchange:
         if not body.is_done and not connection.has_bytes():
             # Servers that wait for a first part before they send the head get an empty one.
             await self._send_part(b"", has_more=True)
+        part = b""
         try:
             while not body.is_done:
                 async with asyncio.timeout(self._patience.answer_s):
