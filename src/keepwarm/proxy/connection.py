@@ -3,6 +3,7 @@
 import asyncio
 import select
 import socket
+from typing import cast
 
 from keepwarm.proxy.wire import MAX_HEAD, Malformed, check_so_far
 
@@ -31,8 +32,7 @@ class Connection(asyncio.Protocol):
     # What the loop tells.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are none by name
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

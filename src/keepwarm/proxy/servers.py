@@ -117,6 +117,8 @@ async def _granian(app: App, sock: socket.socket, stop: asyncio.Event) -> None:
     ending = asyncio.create_task(end())
     try:
         await server.serve()
+    except TimeoutError:
+        pass  # a request outlived the grace
     finally:
         ending.cancel()
 
