@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from keepwarm.core.entry import Pattern, Patterns, Seen, Stored
+from keepwarm.core.entry import Pattern, Patterns, Seen, Stored, Terms
 from keepwarm.core.mirror import Told, told_apart
 from keepwarm.core.stamps import Epoch, Stamp, living
 from keepwarm.core.steps import (
@@ -141,6 +141,21 @@ class MemoryStore:
     def answer(self, step: Step[R]) -> R:
         with self._lock:
             return cast("R", self._answers[type(step)](step))
+
+    def holds(self, terms: Terms) -> bool:
+        """Whether an entry of those terms is alive beyond doubt; no lock, nothing made."""
+        epoch, stamps = self._epoch, self._stamps
+        if epoch.nonce != terms.epoch or terms.position < epoch.pattern_position:
+            return False
+        for name, nonce, soft in terms.stamps:
+            stamp = stamps.get(name)
+            if stamp is None or stamp.nonce != nonce or stamp.soft != soft or not stamp.is_settled:
+                return False
+        return True
+
+    @property
+    def max_bytes(self) -> int:
+        return self._entries.max_bytes
 
     mirror = None
     is_up = True

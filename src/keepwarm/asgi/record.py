@@ -1,0 +1,231 @@
+"""A stored response: as bytes on the shelf, and as what answers are made from."""
+
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import msgspec
+
+from keepwarm.core.entry import Stored
+from keepwarm.core.steps import Subject
+from keepwarm.rfc9111 import targeted
+from keepwarm.rfc9111.dates import format_date
+from keepwarm.rfc9111.directives import ResponseControl
+from keepwarm.rfc9111.fields import Field, has, replaced, without
+from keepwarm.rfc9111.freshness import Basis, Lifetime, initial_age, lifetime
+from keepwarm.rfc9111.ranges import Part, Span
+from keepwarm.rfc9111.reusing import Terms
+from keepwarm.rfc9111.status import Told, member, whole
+
+CACHE_NAME = "keepwarm"
+INLINE_BYTES = 64 * 1024
+"""Bodies up to this lie with their head in one entry; longer ones in pieces of their own."""
+PIECE_BYTES = 256 * 1024  # what a single-threaded store moves in well under a millisecond
+MOST_VARIANTS = 32  # of one URL; the one stored longest ago goes first
+MOST_VARIES = 4  # different Vary fields of one URL
+
+
+class Head(msgspec.Struct, array_like=True, frozen=True):
+    """All of a stored response but its body. Instants are Unix seconds."""
+
+    status: int
+    fields: list[tuple[bytes, bytes]]
+    asked_at: float
+    came_at: float
+    size: int
+    names: list[bytes]
+    values: list[str | None]
+    pieces: str = ""
+    """Whose pieces its body is in; empty where it follows the head."""
+    pieces_until: float = 0.0
+    has_own_etag: bool = True
+    part: tuple[int, int, int | None] | None = None
+    """First and last byte and the size of the whole, of a 206."""
+    ttl_s: float | None = None
+    stale_while_revalidate_s: float | None = None
+    stale_if_error_s: float | None = None
+    is_declared: bool = False
+    is_private: bool = False
+    is_impersonal: bool = False
+    """Made for a request with credentials, of which the app looked at none."""
+    had_authorization: bool = False
+    may_guess: bool = True
+
+
+def replaced_head(head: Head, **changes: object) -> Head:
+    return msgspec.structs.replace(head, **changes)
+
+
+class Index(msgspec.Struct, array_like=True, frozen=True):
+    """What a URL varies on: each set of names with the variants that are stored, oldest first."""
+
+    sets: list[tuple[list[bytes], list[str]]]
+
+
+_HEAD = msgspec.msgpack.Decoder(Head)
+_INDEX = msgspec.msgpack.Decoder(Index)
+_write = msgspec.msgpack.Encoder().encode
+_IS_RESPONSE, _IS_INDEX = b"\x01", b"\x02"
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """A stored response, ready to answer from."""
+
+    head: Head
+    body: bytes | None
+    """None where it lies in pieces."""
+    subject: Subject
+    stored: Stored | None
+    """The entry it came from; None for one that could not be stored."""
+    terms: Terms
+    proven_at: float
+    is_current: bool = True
+    fields: list[Field] = field(default_factory=list)
+    was_used: bool = True
+    _second: int = -1
+    _hit: list[Field] = field(default_factory=list)
+
+    @property
+    def status(self) -> int:
+        return self.head.status
+
+    @property
+    def part(self) -> Part | None:
+        part = self.head.part
+        return None if part is None else Part(Span(part[0], part[1]), part[2])
+
+    @property
+    def fresh_until(self) -> float:
+        return self.terms.came_at + self.terms.lifetime.seconds - self.terms.initial_age
+
+    @property
+    def weight(self) -> int:
+        """What it costs in this process, in bytes, about."""
+        size = len(self.body) if self.body is not None else 0
+        return 2_000 + size + sum(len(n) + len(v) + 160 for n, v in self.fields)
+
+    def hit_fields(self, now: float) -> list[Field]:
+        """The fields of a fresh answer at `now`: made once a second, not once a request."""
+        age = self.terms.initial_age + now - self.terms.came_at
+        second = int(age)
+        if second != self._second:
+            told = Told(ttl_s=self.terms.lifetime.seconds - age)
+            self._hit = self.answer_fields(now, told)
+            self._second = second
+        return self._hit
+
+    def answer_fields(self, now: float, told: Told) -> list[Field]:
+        age = max(0, whole(self.terms.age(now)))
+        fields = self.fields
+        if self.terms.control.is_targeted or self.head.ttl_s is not None:
+            fields = _for_others(fields, age, now)
+            if fields is not self.fields:
+                return [*fields, (b"cache-status", member(CACHE_NAME, told))]
+        return [
+            *fields,
+            (b"age", str(age).encode("ascii")),
+            (b"cache-status", member(CACHE_NAME, told)),
+        ]
+
+
+def _for_others(fields: list[Field], age: int, now: float) -> list[Field]:
+    """What caches behind this one can use, of a response that by their rules is too old.
+
+    RFC 9213 section 2.3: fresh here by a field of our own, and ended here when it changes,
+    it begins for them when it leaves us.
+    """
+    lasts = targeted.downstream_age_s(fields)
+    if lasts is None or lasts <= 0 or age <= lasts:
+        return fields
+    renewed = replaced(fields, b"date", format_date(now))
+    if has(renewed, b"expires"):
+        renewed = replaced(renewed, b"expires", format_date(now + lasts))
+    return renewed
+
+
+Shelved: TypeAlias = Record | Index
+
+
+def pack(head: Head, body: bytes = b"") -> bytes:
+    """A response as one entry; `body` is left out where it lies in pieces."""
+    data = _write(head)
+    return b"".join((_IS_RESPONSE, len(data).to_bytes(4, "big"), data, body))
+
+
+def pack_index(index: Index) -> bytes:
+    return _IS_INDEX + _write(index)
+
+
+def unpack(
+    payload: bytes, subject: Subject, stored: Stored, proven_at: float, targets: tuple[bytes, ...]
+) -> Shelved | None:
+    """What an entry holds; None for bytes that are none of ours."""
+    try:
+        if payload[:1] == _IS_INDEX:
+            return _INDEX.decode(payload[1:])
+        if payload[:1] != _IS_RESPONSE:
+            return None
+        ends = 5 + int.from_bytes(payload[1:5], "big")
+        head = _HEAD.decode(payload[5:ends])
+    except msgspec.DecodeError:
+        return None
+    body = None if head.pieces else payload[ends:]
+    if body is not None and len(body) != head.size:
+        return None
+    return record(head, body, subject, stored, proven_at, targets)
+
+
+def record(
+    head: Head,
+    body: bytes | None,
+    subject: Subject,
+    stored: Stored | None,
+    proven_at: float,
+    targets: tuple[bytes, ...],
+) -> Record:
+    terms = terms_of(head, targets)
+    fields = without(head.fields, {b"age"})
+    if targets:
+        fields = without(fields, set(targets))
+    if head.part is None and head.status != 204 and not has(fields, b"content-length"):
+        fields.append((b"content-length", str(head.size).encode("ascii")))
+    return Record(head, body, subject, stored, terms, proven_at, fields=fields)
+
+
+def terms_of(head: Head, targets: tuple[bytes, ...] = ()) -> Terms:
+    """By what a stored response is judged: what it says, and what its route was declared to be."""
+    control = targeted.control(head.fields, targets)
+    return Terms(
+        with_policy(control, head.stale_while_revalidate_s, head.stale_if_error_s),
+        lifetime_of(head, control),
+        head.came_at,
+        initial_age(head.fields, head.asked_at, head.came_at) if head.ttl_s is None else 0.0,
+        is_shared=not head.is_private,
+    )
+
+
+def lifetime_of(head: Head, control: ResponseControl) -> Lifetime:
+    if head.ttl_s is not None:
+        return Lifetime(head.ttl_s, Basis.POLICY)
+    return lifetime(
+        head.status,
+        head.fields,
+        control,
+        head.came_at,
+        is_shared=not head.is_private,
+        may_guess=head.may_guess,
+    )
+
+
+def with_policy(
+    control: ResponseControl, revalidate_s: float | None, error_s: float | None
+) -> ResponseControl:
+    """`control` with the stale windows of a declared route where it names none."""
+    if revalidate_s is None and error_s is None:
+        return control
+    changes: dict[str, int] = {}
+    if revalidate_s is not None and control.stale_while_revalidate is None:
+        changes["stale_while_revalidate"] = int(revalidate_s)
+    if error_s is not None and control.stale_if_error is None:
+        changes["stale_if_error"] = int(error_s)
+    return replace(control, **changes)  # type: ignore[arg-type]
