@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Callable
 
+from keepwarm.asgi.middleware import HTTPCache
 from keepwarm.asgi.report import App
 from keepwarm.proxy.failures import ResponseCut
 from keepwarm.proxy.front import Front
@@ -22,7 +23,15 @@ _LOGGERS = ("uvicorn.error", "hypercorn.error", "_granian", "asyncio")
 
 def assemble(settings: ProxySettings, cache: Cache) -> App:
     """The proxy as an ASGI app: front, cache, pass-through."""
-    return Front(PassThrough(settings.upstream, settings.patience))
+    cached = HTTPCache(
+        PassThrough(settings.upstream, settings.patience),
+        cache,
+        declared_only=False,  # an origin's fields are all that a proxy knows of it
+        cdn=settings.cdn,
+        stale_on_error=settings.stale_on_error,
+        max_body=settings.max_body,
+    )
+    return Front(cached)
 
 
 def run(settings: ProxySettings, cache: Cache, ready: Callable[[socket.socket], None]) -> None:
