@@ -21,6 +21,7 @@ class Played:
     """One case being played: its steps, and the requests that the origin got, with their step."""
 
     case: Case
+    name: str  # of its own in each run; {case} in a response's fields stands for it
     asked: list[tuple[int, bytes]] = field(default_factory=list)
 
     def answer(self, peer: Peer, request: bytes, number: int) -> bool:
@@ -32,7 +33,8 @@ class Played:
         body = response.body if response.body is not None else f"body {number + 1}"
         if response.status in (204, 304):
             body = ""
-        lines = [f"HTTP/1.1 {response.status} Some Reason", *response.fields]
+        fields = [line.replace("{case}", self.name) for line in response.fields]
+        lines = [f"HTTP/1.1 {response.status} Some Reason", *fields]
         if response.status != 304:
             lines.append(f"Content-Length: {len(body) + 9 * response.cuts}")
         head = "\r\n".join([*lines, "", ""])
@@ -64,8 +66,9 @@ class Driver:
                 return
 
     def _play(self, case: Case, port: int) -> str:
-        path = f"/{uuid.uuid4().hex}"
-        played = self._played[path.encode()] = Played(case)
+        name = uuid.uuid4().hex
+        path = f"/{name}"
+        played = self._played[path.encode()] = Played(case, name)
         client = Client(port)
         try:
             for number, step in enumerate(case.steps):
