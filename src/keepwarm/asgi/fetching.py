@@ -434,7 +434,7 @@ class Fetch:
         base, came = self.base, self._came
         assert base is not None
         control = targeted.control(came.fields, self._rules.targets)
-        fields = updated(base.head.fields, without_run(came.fields), control)
+        fields = updated(base.head.fields, without_run(came.fields), control, came.came_at)
         head = replaced_head(base.head, fields=fields, asked_at=came.asked_at, came_at=came.came_at)
         made, _ = await self.desk.library.keep(
             self.asked, self.selected, head, base.body, self._running
@@ -456,13 +456,13 @@ class Fetch:
         if base is None or base.part is not None:
             return
         control = targeted.control(came.fields, self._rules.targets)
-        is_same = came.status == 200 and freshened_by_head(base.head.fields, came.fields)
+        is_same = came.status == 200 and freshened_by_head(_own_fields(base), came.fields)
         if (
             is_same
             and not control.no_store
             and not (control.private and not self._rules.is_private)
         ):
-            fields = updated(base.head.fields, without_run(came.fields), control)
+            fields = updated(base.head.fields, without_run(came.fields), control, came.came_at)
             head = replaced_head(
                 base.head, fields=fields, asked_at=came.asked_at, came_at=came.came_at
             )
@@ -492,7 +492,8 @@ class Fetch:
         whole = completed(base.part, base, body, came.part.span)
         if whole is None or not came.is_whole(len(body)):
             raise ValueError("the origin sent another part than it declared")
-        fields = updated(base.head.fields, without_run(came.fields), base.terms.control)
+        control = base.terms.control
+        fields = updated(base.head.fields, without_run(came.fields), control, came.came_at)
         head = replaced_head(
             as_whole(replaced_head(base.head, fields=fields), len(whole)),
             asked_at=came.asked_at,
@@ -562,5 +563,9 @@ def group_tag(origin: str, group: str) -> str:
 
 def _asking(base: Record) -> list[Field]:
     """Our question whether `base` still holds; never with a tag that the origin did not give."""
-    fields = base.head.fields
-    return conditions(fields if base.head.has_own_etag else without(fields, {b"etag"}))
+    return conditions(_own_fields(base))
+
+
+def _own_fields(base: Record) -> list[Field]:
+    """What the origin said of a response, and its length; without a tag that we made."""
+    return base.fields if base.head.has_own_etag else without(base.fields, {b"etag"})
