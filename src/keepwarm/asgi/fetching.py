@@ -294,9 +294,11 @@ class Fetch:
     async def _keep_whole(self, body: bytes) -> None:
         """The body came in one: store it, then answer."""
         came = self._came
-        if not came.is_whole(len(body)):
-            self._pass(Landed.FAILED)
-            await self._send_start(self._told(detail="incomplete"))
+        is_whole = came.is_whole(len(body))
+        if not is_whole or len(body) > self._most():
+            self._pass(Landed.UNSTORABLE if is_whole else Landed.FAILED)
+            why = "too-large" if is_whole else "incomplete"
+            await self._send_start(self._told(detail=why))
             await self._send(body, False)
             return
         head = with_etag(self._head(len(body)), blake2b(body, digest_size=15).digest())
@@ -336,13 +338,14 @@ class Fetch:
         return head_of(self._rules, self.asked, self._came, size, is_impersonal=is_impersonal)
 
     def _new_recording(self) -> Recording:
-        library, is_part = self.desk.library, self._came.status == 206
-        draft = record(
-            self._head(0), None, self.selected.subject, None, 0.0, self._rules.targets
-        )  # fmt: skip
-        most = LARGEST_PART if is_part else self._rules.max_body
+        library = self.desk.library
+        draft = record(self._head(0), None, self.selected.subject, None, 0.0, self._rules.targets)
         kept_s = library.lasting(draft).kept_s
-        return Recording(library, self.selected, most, kept_s, is_part=is_part)
+        is_part = self._came.status == 206
+        return Recording(library, self.selected, self._most(), kept_s, is_part=is_part)
+
+    def _most(self) -> int:
+        return LARGEST_PART if self._came.status == 206 else self._rules.max_body
 
     def _in_pieces(self, head: Head, recording: Recording) -> Head:
         until = self._came.came_at + recording.kept_s
