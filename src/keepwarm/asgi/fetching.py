@@ -294,9 +294,11 @@ class Fetch:
     async def _keep_whole(self, body: bytes) -> None:
         """The body came in one: store it, then answer."""
         came = self._came
-        if not came.is_whole(len(body)):
-            self._pass(Landed.FAILED)
-            await self._send_start(self._told(detail="incomplete"))
+        is_whole = came.is_whole(len(body))
+        if not is_whole or len(body) > self._most():
+            self._pass(Landed.UNSTORABLE if is_whole else Landed.FAILED)
+            why = "too-large" if is_whole else "incomplete"
+            await self._send_start(self._told(detail=why))
             await self._send(body, False)
             return
         head = with_etag(self._head(len(body)), blake2b(body, digest_size=15).digest())
@@ -336,13 +338,14 @@ class Fetch:
         return head_of(self._rules, self.asked, self._came, size, is_impersonal=is_impersonal)
 
     def _new_recording(self) -> Recording:
-        library, is_part = self.desk.library, self._came.status == 206
-        draft = record(
-            self._head(0), None, self.selected.subject, None, 0.0, self._rules.targets
-        )  # fmt: skip
-        most = LARGEST_PART if is_part else self._rules.max_body
+        library = self.desk.library
+        draft = record(self._head(0), None, self.selected.subject, None, 0.0, self._rules.targets)
         kept_s = library.lasting(draft).kept_s
-        return Recording(library, self.selected, most, kept_s, is_part=is_part)
+        is_part = self._came.status == 206
+        return Recording(library, self.selected, self._most(), kept_s, is_part=is_part)
+
+    def _most(self) -> int:
+        return LARGEST_PART if self._came.status == 206 else self._rules.max_body
 
     def _in_pieces(self, head: Head, recording: Recording) -> Head:
         until = self._came.came_at + recording.kept_s
@@ -434,7 +437,7 @@ class Fetch:
         base, came = self.base, self._came
         assert base is not None
         control = targeted.control(came.fields, self._rules.targets)
-        fields = updated(base.head.fields, without_run(came.fields), control)
+        fields = updated(base.head.fields, without_run(came.fields), control, came.came_at)
         head = replaced_head(base.head, fields=fields, asked_at=came.asked_at, came_at=came.came_at)
         made, _ = await self.desk.library.keep(
             self.asked, self.selected, head, base.body, self._running
@@ -456,13 +459,13 @@ class Fetch:
         if base is None or base.part is not None:
             return
         control = targeted.control(came.fields, self._rules.targets)
-        is_same = came.status == 200 and freshened_by_head(base.head.fields, came.fields)
+        is_same = came.status == 200 and freshened_by_head(_own_fields(base), came.fields)
         if (
             is_same
             and not control.no_store
             and not (control.private and not self._rules.is_private)
         ):
-            fields = updated(base.head.fields, without_run(came.fields), control)
+            fields = updated(base.head.fields, without_run(came.fields), control, came.came_at)
             head = replaced_head(
                 base.head, fields=fields, asked_at=came.asked_at, came_at=came.came_at
             )
@@ -492,7 +495,8 @@ class Fetch:
         whole = completed(base.part, base, body, came.part.span)
         if whole is None or not came.is_whole(len(body)):
             raise ValueError("the origin sent another part than it declared")
-        fields = updated(base.head.fields, without_run(came.fields), base.terms.control)
+        control = base.terms.control
+        fields = updated(base.head.fields, without_run(came.fields), control, came.came_at)
         head = replaced_head(
             as_whole(replaced_head(base.head, fields=fields), len(whole)),
             asked_at=came.asked_at,
@@ -562,5 +566,9 @@ def group_tag(origin: str, group: str) -> str:
 
 def _asking(base: Record) -> list[Field]:
     """Our question whether `base` still holds; never with a tag that the origin did not give."""
-    fields = base.head.fields
-    return conditions(fields if base.head.has_own_etag else without(fields, {b"etag"}))
+    return conditions(_own_fields(base))
+
+
+def _own_fields(base: Record) -> list[Field]:
+    """What the origin said of a response, and its length; without a tag that we made."""
+    return base.fields if base.head.has_own_etag else without(base.fields, {b"etag"})

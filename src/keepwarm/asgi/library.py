@@ -182,13 +182,13 @@ class Library:
         stored, reason = await self._shelf.put(subject, selected.token, payload, lasting, running)
         if stored is None:
             return made, reason
-        made.stored = stored
+        made.keep_as(stored)
         if body is not None:
             self._ready.put(subject.name, made)
         else:
             self._ready.drop(subject.name)
         if head.names:
-            await self._enlist(selected, head.names, variant_name(head.names, asked))
+            await self._enlist(asked, selected, head.names, variant_name(head.names, asked))
         return made, reason
 
     async def keep_unfenced(self, asked: Asked, head: Head, body: bytes) -> bool:
@@ -206,7 +206,9 @@ class Library:
             kept = min(kept, made.head.pieces_until - now)
         return Lasting(min(max(0.0, made.terms.left(now)), kept), kept)
 
-    async def _enlist(self, selected: Selected, names: list[bytes], named: str) -> None:
+    async def _enlist(
+        self, asked: Asked, selected: Selected, names: list[bytes], named: str
+    ) -> None:
         subject = selected.subject
         slot = self._ready.slot(subject.name)
         known = [i for i in (selected.index, slot.index if slot is not None else None) if i]
@@ -216,6 +218,13 @@ class Library:
         lasting = Lasting(_INDEX_KEPT_S, _INDEX_KEPT_S)
         await self._shelf.put(subject, selected.token, pack_index(index), lasting)
         self._ready.put_index(subject.name, subject.logical, index)
+        listed = {variant for i in known for _, variants in i.sets for variant in variants}
+        gone = listed - {variant for _, variants in index.sets for variant in variants}
+        if gone:
+            subjects = [self._variant_subject(subject, asked, variant) for variant in gone]
+            for left in subjects:
+                self._ready.drop(left.name)
+            await self._shelf.forget(*subjects)
 
     # Pieces.
 

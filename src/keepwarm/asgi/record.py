@@ -82,6 +82,7 @@ class Record:
     is_current: bool = True
     fields: list[Field] = field(default_factory=list)
     was_used: bool = True
+    fresh_until: float = 0.0
     _second: int = -1
     _hit: list[Field] = field(default_factory=list)
 
@@ -94,9 +95,13 @@ class Record:
         part = self.head.part
         return None if part is None else Part(Span(part[0], part[1]), part[2])
 
-    @property
-    def fresh_until(self) -> float:
-        return self.terms.came_at + self.terms.lifetime.seconds - self.terms.initial_age
+    def keep_as(self, stored: Stored | None) -> None:
+        """It lies in the cache as `stored`, and is no fresher than the values it is made of."""
+        terms = self.terms
+        self.stored = stored
+        self.fresh_until = terms.came_at + terms.lifetime.seconds - terms.initial_age
+        if stored is not None:
+            self.fresh_until = min(self.fresh_until, stored.terms.fresh_until)
 
     @property
     def weight(self) -> int:
@@ -189,7 +194,9 @@ def record(
         fields = without(fields, set(targets))
     if head.part is None and head.status != 204 and not has(fields, b"content-length"):
         fields.append((b"content-length", str(head.size).encode("ascii")))
-    return Record(head, body, subject, stored, terms, proven_at, fields=fields)
+    made = Record(head, body, subject, None, terms, proven_at, fields=fields)
+    made.keep_as(stored)
+    return made
 
 
 def terms_of(head: Head, targets: tuple[bytes, ...] = ()) -> Terms:

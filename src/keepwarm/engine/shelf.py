@@ -75,7 +75,8 @@ class Shelf:
         self._strict_set = wiring.strict_set
         self._call = Call(_RAW, wiring.policies, what=what)
         near, local = self._parts.near, self._parts.local
-        self.near_bytes = near.max_bytes if near else local.max_bytes if local else 0
+        sized = near if near is not None else local
+        self.near_bytes = sized.max_bytes if sized is not None else 0
 
     @property
     def is_on(self) -> bool:

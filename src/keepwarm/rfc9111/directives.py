@@ -5,6 +5,7 @@ written right. A lifetime that is not a whole number is INVALID, and so stale (4
 Where a directive comes twice, the first one is taken.
 """
 
+import re
 from dataclasses import dataclass, field
 
 from keepwarm.rfc9111.fields import Fields, combined, members, names, unquoted
@@ -12,6 +13,7 @@ from keepwarm.rfc9111.fields import Fields, combined, members, names, unquoted
 INVALID = -1
 MOST_S = 2_147_483_648  # section 1.2.2: greater ones are taken as this
 _MOST_DIGITS = 10
+_NAME = re.compile(r"[a-z0-9_-]+")  # of a field; a token may hold more, such as quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def _qualified(raw: list[str | None] | None) -> tuple[bool, frozenset[bytes]]:
     for value in raw:
         inner = unquoted(value) if value is not None else None
         listed = names(inner) if inner is not None else []
-        if not listed:
+        if not listed or not all(map(_NAME.fullmatch, listed)):
             return True, frozenset()
         named.update(name.encode("latin-1") for name in listed)
     return False, frozenset(named)

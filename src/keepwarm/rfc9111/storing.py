@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from keepwarm.rfc9111.directives import RequestControl, ResponseControl
 from keepwarm.rfc9111.fields import Field, Fields, has, listed, without
 from keepwarm.rfc9111.freshness import HEURISTIC_STATUSES, Basis, Lifetime
+from keepwarm.rfc9111.selecting import vary_names
 
 UNDERSTOOD = frozenset(
     {
@@ -71,7 +72,7 @@ def storable(
         return Verdict(False, "private")
     if is_shared and has_authorization and not (is_declared or may_share_authorized(control)):
         return Verdict(False, "authorization")
-    if any(name == "*" for name in listed(fields, b"vary")):
+    if vary_names(fields) is None:
         return Verdict(False, "vary-star")
     if has(fields, b"set-cookie") and not (keeps_cookies and lifetime.is_explicit):
         return Verdict(False, "set-cookie")

@@ -1,5 +1,6 @@
 """Validation: asking the origin whether a stored response still holds (RFC 9111 section 4.3)."""
 
+from keepwarm.rfc9111.dates import format_date
 from keepwarm.rfc9111.directives import ResponseControl
 from keepwarm.rfc9111.fields import Field, Fields, first, has, without
 from keepwarm.rfc9111.storing import to_store
@@ -41,8 +42,16 @@ def confirms(stored: Fields, answer: Fields) -> bool:
     return True
 
 
-def updated(stored: Fields, answer: Fields, control: ResponseControl) -> list[Field]:
-    """The stored fields with those of a 304, or of a HEAD's 200, in their place (3.2)."""
+def updated(
+    stored: Fields, answer: Fields, control: ResponseControl, came_at: float
+) -> list[Field]:
+    """The stored fields with those of a 304, or of a HEAD's 200, in their place (3.2).
+
+    An answer without a Date was made when it came (RFC 9110 section 6.6.1): the old one
+    would make it as old as what it renews.
+    """
+    if has(stored, b"date") and not has(answer, b"date"):
+        answer = [*answer, (b"date", format_date(came_at))]
     new = [field for field in to_store(answer, control) if field[0] not in _KEPT]
     if not has(answer, b"age"):
         stored = without(stored, {b"age"})  # that one counted from the response it came with
