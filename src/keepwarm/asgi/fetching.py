@@ -40,7 +40,7 @@ from keepwarm.asgi.record import CACHE_NAME, INLINE_BYTES, Head, Record, record,
 from keepwarm.asgi.recording import Recording
 from keepwarm.asgi.report import Message, Receive, Scope, Send
 from keepwarm.asgi.routes import Bypass, PerUser
-from keepwarm.asgi.watching import Watch
+from keepwarm.asgi.watching import CREDENTIALS, Watch
 from keepwarm.core.outcome import Reason
 from keepwarm.engine.context import RunningFill, enter_block, leave_block
 from keepwarm.rfc9111 import targeted
@@ -148,7 +148,7 @@ class Fetch:
         fields = self._conditioned(list(self.asked.fields))
         if self._client is None and not self._rules.is_private:
             # Nobody's credentials may decide what everybody gets.
-            fields = without(fields, {b"authorization", b"cookie"})
+            fields = without(fields, CREDENTIALS)
         elif self._is_watched():
             self._watch = Watch()
             fields = self._watch.over(fields)
@@ -437,7 +437,7 @@ class Fetch:
         base, came = self.base, self._came
         assert base is not None
         control = targeted.control(came.fields, self._rules.targets)
-        fields = updated(base.head.fields, without_run(came.fields), control, came.came_at)
+        fields = updated(base.head.fields, self._renewing(), control, came.came_at)
         head = replaced_head(base.head, fields=fields, asked_at=came.asked_at, came_at=came.came_at)
         made, _ = await self.desk.library.keep(
             self.asked, self.selected, head, base.body, self._running
@@ -447,11 +447,23 @@ class Fetch:
         self._mode = Mode.ANSWERED
         left_s = made.terms.left(came.came_at)
         told = Told(self.reason, left_s, 304, is_stored, self.is_collapsed)
-        await self._answer(made, came.came_at, told)
+        cookies = [field for field in came.fields if field not in head.fields and _is_cookie(field)]
+        await self._answer(made, came.came_at, told, cookies)
 
-    async def _answer(self, found: Record, now: float, told: Told) -> None:
-        if self._client is not None:
-            await answer(self.desk.library, found, self.asked, self._client, now, told)
+    def _renewing(self) -> list[Field]:
+        """The fields that renew a stored response; a cookie beside them is for one client."""
+        fields = without_run(self._came.fields)
+        return without(fields, {b"set-cookie"}) if self._rules.declared_only else fields
+
+    async def _answer(
+        self, found: Record, now: float, told: Told, cookies: list[Field] | None = None
+    ) -> None:
+        client = self._client
+        if client is None:
+            return
+        if cookies:
+            client = _adding(client, cookies)
+        await answer(self.desk.library, found, self.asked, client, now, told)
 
     async def _head_came(self) -> None:
         """A HEAD's answer says something about the stored response to GET (4.3.5)."""
@@ -465,7 +477,7 @@ class Fetch:
             and not control.no_store
             and not (control.private and not self._rules.is_private)
         ):
-            fields = updated(base.head.fields, without_run(came.fields), control, came.came_at)
+            fields = updated(base.head.fields, self._renewing(), control, came.came_at)
             head = replaced_head(
                 base.head, fields=fields, asked_at=came.asked_at, came_at=came.came_at
             )
@@ -496,7 +508,7 @@ class Fetch:
         if whole is None or not came.is_whole(len(body)):
             raise ValueError("the origin sent another part than it declared")
         control = base.terms.control
-        fields = updated(base.head.fields, without_run(came.fields), control, came.came_at)
+        fields = updated(base.head.fields, self._renewing(), control, came.came_at)
         head = replaced_head(
             as_whole(replaced_head(base.head, fields=fields), len(whole)),
             asked_at=came.asked_at,
@@ -557,6 +569,21 @@ def rules_for(desk: Desk, asked: Asked) -> Rules:
         targets=settings.targets,
         max_body=settings.max_body,
     )
+
+
+def _is_cookie(field: Field) -> bool:
+    return field[0] == b"set-cookie"
+
+
+def _adding(client: Send, cookies: list[Field]) -> Send:
+    """`client`, given those cookies too."""
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *cookies]}
+        await client(message)
+
+    return send
 
 
 def group_tag(origin: str, group: str) -> str:
