@@ -109,6 +109,8 @@ def verdict(rules: Rules, asked: Asked, came: Came, *, saw_credentials: bool) ->
         return found
     if came.status == 206 and (came.part is None or asked.wants_range is None):
         return Verdict(False, "part")
+    if came.status == 416:
+        return Verdict(False, "part")  # it answers a range, which no key tells apart
     most = LARGEST_PART if came.status == 206 else rules.max_body
     if came.size is not None and came.size > most:
         return Verdict(False, "too-large")
