@@ -29,12 +29,28 @@ class Peer:
         return self._until(b"\r\n\r\n")
 
     def request(self) -> bytes:
-        """The next request, head and body as they came; b"" if the other side has closed."""
+        """The next request, head and body as they came; b"" if it never came to its end."""
         head = self.head()
         if _CHUNKED.search(head):
-            return head + self._until(b"0\r\n\r\n")
+            chunks = self._chunks()
+            return head + chunks if chunks else b""
         found = _LENGTH.search(head)
-        return head + (self.exactly(int(found[1])) if found else b"")
+        count = int(found[1]) if found else 0
+        body = self.exactly(count)
+        return head + body if len(body) == count else b""
+
+    def _chunks(self) -> bytes:
+        """A chunked body to its end; b"" if that never came."""
+        body = b""
+        while line := self._until(b"\r\n"):
+            size = int(line, 16)
+            rest = self.exactly(size + 2)
+            if len(rest) != size + 2:
+                return b""
+            body += line + rest
+            if not size:
+                return body
+        return b""
 
     def exactly(self, count: int) -> bytes:
         while len(self._buffer) < count and self._more():

@@ -90,6 +90,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.security("HTTP: framing, requests", "HTTP: resources, header counts")
 @pytest.mark.parametrize("status, given", REFUSED.values(), ids=list(REFUSED))
 def test_a_request_that_could_be_misread_is_refused(status: int, given: dict[str, Any]) -> None:
     refused = refusal(given)

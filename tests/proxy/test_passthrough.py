@@ -10,6 +10,8 @@ from .clients import Client, fetch, get
 from .conftest import Running
 from .origins import Peer
 
+security = pytest.mark.security
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -441,6 +443,7 @@ CUTS = {
 }
 
 
+@security("HTTP: denial, cut bodies")
 @pytest.mark.parametrize("response", CUTS.values(), ids=list(CUTS))
 @pytest.mark.parametrize("end", [Peer.finish, Peer.reset], ids=["fin", "rst"])
 def test_a_response_cut_short_is_never_whole(
@@ -498,6 +501,7 @@ MALFORMED = {
 }
 
 
+@security("HTTP: framing, responses")
 @pytest.mark.parametrize("response", MALFORMED.values(), ids=list(MALFORMED))
 def test_what_is_not_valid_http_is_502_at_once(proxy: Running, response: bytes) -> None:
     def play(peer: Peer) -> None:
@@ -538,6 +542,7 @@ SPOILT = {
 }
 
 
+@security("HTTP: framing, responses")
 @pytest.mark.parametrize("response", SPOILT.values(), ids=list(SPOILT))
 def test_a_spoilt_connection_is_not_used_again(proxy: Running, response: bytes) -> None:
     proxy.origin.answers(response, OK)
@@ -548,6 +553,7 @@ def test_a_spoilt_connection_is_not_used_again(proxy: Running, response: bytes) 
     assert (reply.status, reply.body, proxy.origin.connections) == (200, b"ok", 2)
 
 
+@security("HTTP: framing, responses")
 def test_bytes_that_come_while_a_connection_is_idle_spoil_it(proxy: Running) -> None:
     is_sent = threading.Event()
 
@@ -602,6 +608,7 @@ def test_a_client_that_goes_away_in_its_body_sends_no_half_request(proxy: Runnin
     assert b"0\r\n\r\n" not in received[0]
 
 
+@security("HTTP: resources, slow readers")
 def test_a_client_that_does_not_read_holds_the_upstream_back(proxy: Running) -> None:
     """Back pressure: of 64 MB, what is not read is not taken from the upstream either."""
     sent = 0
