@@ -10,7 +10,6 @@ from keepwarm.asgi.record import Record
 from keepwarm.asgi.report import App, Receive, Scope, Send
 from keepwarm.asgi.responder import Responder
 from keepwarm.asgi.routes import RoutePolicy, Routes
-from keepwarm.core.steps import Subject
 from keepwarm.core.units import MiB, size
 from keepwarm.engine.alone import alone
 from keepwarm.engine.cache import BaseCache
@@ -76,7 +75,12 @@ class HTTPCache:
             found = self._quick(scope)
             if found is not None:
                 now = self._wall()
-                record = await self._ready(found, now)
+                record: Record | None
+                if isinstance(found, Record) and now < found.ready_until and self._holds(found):
+                    record = found
+                else:
+                    subject = found.subject if isinstance(found, Record) else found
+                    record = await self._read(subject, now)
                 if record is not None:
                     record.was_used = True
                     fields = record.hit_fields(now).copy()
@@ -85,11 +89,3 @@ class HTTPCache:
                     await send({"type": "http.response.body", "body": record.body})
                     return
         await Responder(self.desk, scope, receive, send).run()
-
-    async def _ready(self, found: Record | Subject, now: float) -> Record | None:
-        """What may be sent: the record in hand, or what lies under its name in the store."""
-        if isinstance(found, Record):
-            if now < found.ready_until and self._holds(found):
-                return found
-            found = found.subject
-        return await self._read(found, now)

@@ -13,6 +13,7 @@ from keepwarm.asgi.report import Scope
 from keepwarm.core.steps import Subject
 
 MOST_TARGETS = 50_000
+_INDEX_BYTES = 1_000
 MOST_RAW_VALUES = 64  # spellings of the fields that one URL varies on
 
 # Fields of a request that never decide which answer it gets, unless a Vary names them; any
@@ -91,7 +92,11 @@ class Ready:
         if names:
             found = slot.by_values.get(tuple(f for f in scope["headers"] if f[0] in names))
             return found.record if found is not None else None
-        return slot.record or target.subject
+        subject = target.subject
+        if slot.record is None and subject is not None:
+            # It was let go, and may be back.
+            target.slot = slot = self._slots.get(subject.name, slot)
+        return slot.record or subject
 
     def learn(self, scope: Scope, slot: Slot, found: Slot, record: Record) -> None:
         """Remember that the target in `scope` got `found`, itself or through `slot`'s variants."""
@@ -121,27 +126,31 @@ class Ready:
     def slot(self, name: str) -> Slot | None:
         return self._slots.get(name)
 
-    def put(self, name: str, record: Record) -> Slot:
+    def put(self, name: str, record: Record) -> None:
         """Keep `record` as what is under `name` now."""
+        weight = record.weight
+        if weight > self._max_bytes:
+            self.drop(name)
+            return
         slot = self._slots.get(name)
         if slot is None:
             slot = self._slots[name] = Slot(record.subject.logical)
-        self._used_bytes += record.weight - self._weights.get(name, 0)
-        self._weights[name] = record.weight
+        self._used_bytes += weight - self._weights.get(name, 0)
+        self._weights[name] = weight
         slot.record, slot.index = record, None
         slot.names, slot.by_values = frozenset(), {}
         record.was_used = True
         self._make_room(name)
-        return slot
 
     def put_index(self, name: str, logical: str, index: Index) -> Slot:
         """What is under `name` is told apart by Vary."""
         slot = self._slots.get(name)
         if slot is None:
             slot = self._slots[name] = Slot(logical)
-            self._used_bytes += 500
-            self._weights[name] = 500
+            self._used_bytes += _INDEX_BYTES
+            self._weights[name] = _INDEX_BYTES
         slot.record, slot.index = None, index
+        self._make_room(name)
         return slot
 
     def drop(self, name: str) -> None:
