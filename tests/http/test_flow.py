@@ -501,3 +501,45 @@ async def test_what_other_caches_said_stays_before_our_word() -> None:
 
     assert answers[0].told == "far; hit, keepwarm; fwd=uri-miss; ttl=600; stored"
     assert answers[1].told == "far; hit, keepwarm; hit; ttl=600"
+
+
+# What is ready must not outlive what it was.
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        [("Cache-Control", "max-age=600, no-cache"), ("ETag", '"b"')],
+        [("Cache-Control", "max-age=600, no-store")],
+    ],
+)
+async def test_what_was_ready_once_is_not_once_it_must_be_asked_about(later: Any) -> None:
+    stage = Stage()
+    await stage.ask(reply=Reply(200, [("Cache-Control", "max-age=5"), ("ETag", '"a"')]))
+    assert [(await stage.ask()).is_hit for _ in range(2)] == [True, True]
+    stage.clock.advance(6)
+    await stage.ask(reply=Reply(200, later))
+
+    await stage.ask(reply=Reply(200, later))
+    assert stage.calls == 3
+
+
+async def test_a_part_never_answers_a_target_that_was_ready() -> None:
+    stage = Stage()
+    await stage.ask(reply=Reply(200, [("Cache-Control", "max-age=5")]))
+    assert [(await stage.ask()).is_hit for _ in range(2)] == [True, True]
+    await stage.cache.clear()
+    part = Reply(206, [*FRESH, ("Content-Range", "bytes 0-1/9"), ("ETag", 'W/"a"')], b"ab")
+    await stage.ask(fields=[("Range", "bytes=0-1")], reply=part)
+
+    assert (await stage.ask()).status == 200
+
+
+async def test_a_reload_replaces_what_is_ready() -> None:
+    stage = Stage()
+    stage.origin.default = Reply(200, FRESH)
+    for _ in range(3):
+        await stage.ask()
+    await stage.ask(fields=[("Cache-Control", "no-cache")])
+
+    assert (await stage.ask()).body == b"body 2"

@@ -97,7 +97,7 @@ async def test_what_is_ready_is_ended_as_well(server: EmbeddedServer) -> None:
 
     async def is_ready() -> bool:
         await ask(front)
-        slots = front.desk.ready._targets.values()
+        slots = [target.slot for target in front.desk.ready._targets.values()]
         return any(s.record is not None and front.desk.library.holds(s.record) for s in slots)
 
     try:

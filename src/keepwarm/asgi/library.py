@@ -77,6 +77,13 @@ class Library:
         tags = asked.match.tags if asked.match is not None else ()
         return self._shelf.subject(asked.logical, asked.variant, tags)
 
+    async def read(self, subject: Subject, now: float) -> Record | None:
+        """The fresh and whole response that lies under a name; None for anything else."""
+        began = self._shelf.clock.mono()
+        stored = await self._shelf.read(subject)
+        found = self._read(subject, stored, began) if stored is not None else None
+        return found if isinstance(found, Record) and now < found.ready_until else None
+
     async def look(self, asked: Asked, *, wants_token: bool, now: float) -> Selected:
         """The stored response that `asked` selects, fresh or not."""
         subject = self.subject(asked)

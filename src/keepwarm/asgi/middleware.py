@@ -6,6 +6,7 @@ It belongs outermost: a hit is answered before routing, from bytes that are read
 from collections.abc import Mapping
 
 from keepwarm.asgi.desk import Desk, Settings
+from keepwarm.asgi.record import Record
 from keepwarm.asgi.report import App, Receive, Scope, Send
 from keepwarm.asgi.responder import Responder
 from keepwarm.asgi.routes import RoutePolicy, Routes
@@ -61,6 +62,7 @@ class HTTPCache:
         self.desk = Desk(app, cache, Routes(routes), settings, clock)
         self._quick = self.desk.ready.quick
         self._holds = self.desk.library.holds
+        self._read = self.desk.library.read
         self._wall = self.desk.clock.wall
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,12 +75,17 @@ class HTTPCache:
             found = self._quick(scope)
             if found is not None:
                 now = self._wall()
-                if now < found.fresh_until and self._holds(found):
-                    found.was_used = True
-                    fields = found.hit_fields(now).copy()
-                    await send(
-                        {"type": "http.response.start", "status": found.status, "headers": fields}
-                    )
-                    await send({"type": "http.response.body", "body": found.body})
+                record: Record | None
+                if isinstance(found, Record) and now < found.ready_until and self._holds(found):
+                    record = found
+                else:
+                    subject = found.subject if isinstance(found, Record) else found
+                    record = await self._read(subject, now)
+                if record is not None:
+                    record.was_used = True
+                    fields = record.hit_fields(now).copy()
+                    status = record.head.status
+                    await send({"type": "http.response.start", "status": status, "headers": fields})
+                    await send({"type": "http.response.body", "body": record.body})
                     return
         await Responder(self.desk, scope, receive, send).run()

@@ -10,8 +10,10 @@ from typing import Any
 
 from keepwarm.asgi.record import Index, Record
 from keepwarm.asgi.report import Scope
+from keepwarm.core.steps import Subject
 
 MOST_TARGETS = 50_000
+_INDEX_BYTES = 1_000
 MOST_RAW_VALUES = 64  # spellings of the fields that one URL varies on
 
 # Fields of a request that never decide which answer it gets, unless a Vary names them; any
@@ -40,6 +42,17 @@ class Slot:
         self.by_values: dict[tuple[Any, ...], Slot] = {}
 
 
+class Target:
+    """A raw target: where its record is, and under which name it lies in the store."""
+
+    __slots__ = ("is_declared", "slot", "subject")
+
+    def __init__(self, slot: Slot, subject: Subject | None, is_declared: bool) -> None:
+        self.slot = slot
+        self.subject = subject
+        self.is_declared = is_declared
+
+
 class Ready:
     """Bounded in bytes. What was used since it was last looked at is not the first to go."""
 
@@ -48,7 +61,7 @@ class Ready:
         self._used_bytes = 0
         self._slots: OrderedDict[str, Slot] = OrderedDict()
         self._weights: dict[str, int] = {}
-        self._targets: dict[tuple[Any, ...], Slot] = {}
+        self._targets: dict[tuple[Any, ...], Target] = {}
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -57,38 +70,37 @@ class Ready:
     def used_bytes(self) -> int:
         return self._used_bytes
 
-    def quick(self, scope: Scope) -> Record | None:
-        """The record that a plain GET of this very target got last."""
+    def quick(self, scope: Scope) -> Record | Subject | None:
+        """The record that a plain GET of this very target got last, or where that lies."""
         host, has_cookie = b"", False
         for name, value in scope["headers"]:
             if name in _PLAIN:
                 continue
-            if name == b"cookie":
-                has_cookie = True
-            elif name == b"host" and not host:
+            if name == b"host" and not host:
                 host = value
+            elif name == b"cookie":
+                has_cookie = True
             else:
                 return None
-        slot = self._targets.get(
-            (host, scope.get("raw_path"), scope.get("query_string"), scope.get("scheme"))
+        target = self._targets.get(
+            (scope.get("raw_path"), host, scope.get("query_string"), scope.get("scheme"))
         )
-        if slot is None:
+        if target is None or (has_cookie and not target.is_declared):
             return None
+        slot = target.slot
         names = slot.names
         if names:
             found = slot.by_values.get(tuple(f for f in scope["headers"] if f[0] in names))
-            if found is None:
-                return None
-            slot = found
-        record = slot.record
-        if record is None or (has_cookie and not record.head.is_declared):
-            return None
-        return record
+            return found.record if found is not None else None
+        subject = target.subject
+        if slot.record is None and subject is not None:
+            # It was let go, and may be back.
+            target.slot = slot = self._slots.get(subject.name, slot)
+        return slot.record or subject
 
-    def learn(self, scope: Scope, slot: Slot, found: Slot) -> None:
+    def learn(self, scope: Scope, slot: Slot, found: Slot, record: Record) -> None:
         """Remember that the target in `scope` got `found`, itself or through `slot`'s variants."""
-        record = found.record
-        if record is None or record.head.is_private or record.body is None:
+        if record.head.is_private or record.body is None or record.part is not None:
             return
         headers = scope["headers"]
         named = sorted(name for name, _ in headers if name not in _PLAIN)
@@ -97,41 +109,48 @@ class Ready:
         host = next(value for name, value in headers if name == b"host")
         if len(self._targets) >= MOST_TARGETS:
             self._targets.clear()
-        target = (host, scope.get("raw_path"), scope.get("query_string"), scope.get("scheme"))
-        self._targets[target] = slot
-        if slot is found:
+        key = (scope.get("raw_path"), host, scope.get("query_string"), scope.get("scheme"))
+        is_single = slot is found
+        self._targets[key] = Target(
+            slot, record.subject if is_single else None, record.head.is_declared
+        )
+        if is_single:
             slot.names = frozenset()
             return
         names = frozenset(record.head.names)
         if names != slot.names or len(slot.by_values) >= MOST_RAW_VALUES:
             slot.by_values.clear()
         slot.names = names
-        slot.by_values[tuple(f for f in headers if f[0] in slot.names)] = found
+        slot.by_values[tuple(f for f in headers if f[0] in names)] = found
 
     def slot(self, name: str) -> Slot | None:
         return self._slots.get(name)
 
-    def put(self, name: str, record: Record) -> Slot:
+    def put(self, name: str, record: Record) -> None:
         """Keep `record` as what is under `name` now."""
+        weight = record.weight
+        if weight > self._max_bytes:
+            self.drop(name)
+            return
         slot = self._slots.get(name)
         if slot is None:
             slot = self._slots[name] = Slot(record.subject.logical)
-        self._used_bytes += record.weight - self._weights.get(name, 0)
-        self._weights[name] = record.weight
+        self._used_bytes += weight - self._weights.get(name, 0)
+        self._weights[name] = weight
         slot.record, slot.index = record, None
         slot.names, slot.by_values = frozenset(), {}
         record.was_used = True
         self._make_room(name)
-        return slot
 
     def put_index(self, name: str, logical: str, index: Index) -> Slot:
         """What is under `name` is told apart by Vary."""
         slot = self._slots.get(name)
         if slot is None:
             slot = self._slots[name] = Slot(logical)
-            self._used_bytes += 500
-            self._weights[name] = 500
+            self._used_bytes += _INDEX_BYTES
+            self._weights[name] = _INDEX_BYTES
         slot.record, slot.index = None, index
+        self._make_room(name)
         return slot
 
     def drop(self, name: str) -> None:

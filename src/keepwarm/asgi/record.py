@@ -1,6 +1,7 @@
 """A stored response: as bytes on the shelf, and as what answers are made from."""
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
@@ -21,6 +22,8 @@ INLINE_BYTES = 64 * 1024
 """Bodies up to this lie with their head in one entry; longer ones in pieces of their own."""
 PIECE_BYTES = 256 * 1024  # what a single-threaded store moves in well under a millisecond
 MOST_VARIANTS = 32  # of one URL; the one stored longest ago goes first
+_RECORD_BYTES, _FIELD_BYTES = 2_500, 220  # measured: objects, and a name and value each
+MOST_HEADS = 2_048  # remembered as decoded: about 10 MB
 MOST_VARIES = 4  # different Vary fields of one URL
 
 
@@ -83,6 +86,8 @@ class Record:
     fields: list[Field] = field(default_factory=list)
     was_used: bool = True
     fresh_until: float = 0.0
+    ready_until: float = 0.0
+    """Until when a plain GET may get it without a look at anything else."""
     _second: int = -1
     _hit: list[Field] = field(default_factory=list)
 
@@ -102,12 +107,15 @@ class Record:
         self.fresh_until = terms.came_at + terms.lifetime.seconds - terms.initial_age
         if stored is not None:
             self.fresh_until = min(self.fresh_until, stored.terms.fresh_until)
+        head = self.head
+        is_for_any = head.part is None and not head.is_private and self.body is not None
+        self.ready_until = self.fresh_until if is_for_any and not terms.control.no_cache else 0.0
 
     @property
     def weight(self) -> int:
         """What it costs in this process, in bytes, about."""
         size = len(self.body) if self.body is not None else 0
-        return 2_000 + size + sum(len(n) + len(v) + 160 for n, v in self.fields)
+        return _RECORD_BYTES + size + _FIELD_BYTES * len(self.fields)
 
     def hit_fields(self, now: float) -> list[Field]:
         """The fields of a fresh answer at `now`: made once a second, not once a request."""
@@ -171,13 +179,15 @@ def unpack(
         if payload[:1] != _IS_RESPONSE:
             return None
         ends = 5 + int.from_bytes(payload[1:5], "big")
-        head = _HEAD.decode(payload[5:ends])
+        head, terms, fields = _read_head(payload[5:ends], targets)
     except msgspec.DecodeError:
         return None
     body = None if head.pieces else payload[ends:]
     if body is not None and len(body) != head.size:
         return None
-    return record(head, body, subject, stored, proven_at, targets)
+    made = Record(head, body, subject, None, terms, proven_at, fields=fields)
+    made.keep_as(stored)
+    return made
 
 
 def record(
@@ -188,15 +198,25 @@ def record(
     proven_at: float,
     targets: tuple[bytes, ...],
 ) -> Record:
-    terms = terms_of(head, targets)
-    fields = without(head.fields, {b"age"})
-    if targets:
-        fields = without(fields, set(targets))
-    if head.part is None and head.status != 204 and not has(fields, b"content-length"):
-        fields.append((b"content-length", str(head.size).encode("ascii")))
+    terms, fields = terms_of(head, targets), _sent_fields(head, targets)
     made = Record(head, body, subject, None, terms, proven_at, fields=fields)
     made.keep_as(stored)
     return made
+
+
+def _sent_fields(head: Head, targets: tuple[bytes, ...]) -> list[Field]:
+    """What every answer has of a stored response's fields."""
+    fields = without(head.fields, {b"age", *targets})
+    if head.part is None and head.status != 204 and not has(fields, b"content-length"):
+        fields.append((b"content-length", str(head.size).encode("ascii")))
+    return fields
+
+
+@lru_cache(maxsize=MOST_HEADS)
+def _read_head(data: bytes, targets: tuple[bytes, ...]) -> tuple[Head, Terms, list[Field]]:
+    """A head and all that follows from it; the same bytes say the same. Not to be changed."""
+    head = _HEAD.decode(data)
+    return head, terms_of(head, targets), _sent_fields(head, targets)
 
 
 def terms_of(head: Head, targets: tuple[bytes, ...] = ()) -> Terms:

@@ -8,6 +8,7 @@ from keepwarm.asgi.desk import Desk
 from keepwarm.asgi.fetching import Fetch
 from keepwarm.asgi.flights import Flight, Landed
 from keepwarm.asgi.library import Selected
+from keepwarm.asgi.ready import Slot
 from keepwarm.asgi.record import CACHE_NAME, Record
 from keepwarm.asgi.report import Message, Receive, Scope, Send
 from keepwarm.asgi.routes import Bypass
@@ -142,9 +143,14 @@ class Responder:
 
     def _learn(self, asked: Asked, selected: Selected, found: Record) -> None:
         """Have the next request for this very target answered before anything is parsed."""
-        slot, inner = selected.slot, self.desk.ready.slot(found.subject.name)
-        if slot is not None and inner is not None and not asked.variant:
-            self.desk.ready.learn(self.scope, slot, inner)
+        if asked.variant or asked.bypass:
+            return
+        ready, subject = self.desk.ready, selected.subject
+        slot, inner = ready.slot(subject.name), ready.slot(found.subject.name)
+        if selected.index is None and slot is None:
+            slot = inner = Slot(subject.logical)  # no room for it: only where it lies
+        if slot is not None and inner is not None:
+            ready.learn(self.scope, slot, inner, found)
 
     def _refresh(self, asked: Asked, found: Record) -> None:
         """Have a stale response that was just served refreshed, without anybody's credentials."""

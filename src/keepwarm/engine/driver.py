@@ -101,12 +101,13 @@ class AsyncDriver:
                 elif local is not None:
                     reply = self.answers.here(step)
                 else:
-                    reply = await self._ask(step)
+                    reply = await self.ask(step)
         except StopIteration as stop:
             result: R = stop.value
             return result
 
-    async def _ask(self, step: Step[Any]) -> Any:
+    async def ask(self, step: Step[Any]) -> Any:
+        """The shared store's answer to one step, or what it means that there was none."""
         guard = self._parts.guard
         known = self.answers.known(step)
         if known is not None:
