@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from keepwarm.asgi.middleware import HTTPCache
+from keepwarm.asgi.routes import Bypass, Immutable, PerUser, Shared
 from keepwarm.core.globs import escape
 from keepwarm.core.outcome import Outcome, Reason, Tier
 from keepwarm.core.policy import Policy
@@ -32,20 +34,25 @@ __all__ = [
     "Ack",
     "BlockingCache",
     "Bounded",
+    "Bypass",
     "Cache",
     "ConfigurationError",
     "FillAbandoned",
     "FillTimeout",
+    "HTTPCache",
     "Health",
+    "Immutable",
     "KeepwarmError",
     "KeyArgumentError",
     "KeyTemplateError",
     "NotAcknowledged",
     "Outcome",
     "Overloaded",
+    "PerUser",
     "Policy",
     "PolicyError",
     "Reason",
+    "Shared",
     "Stats",
     "Tier",
     "UnfencedSet",

@@ -11,6 +11,7 @@ from rich.table import Table
 from keepwarm.cli.doctor import Finding, examine
 from keepwarm.cli.inspecting import Found, find
 from keepwarm.cli.output import Exit, Output, shown, span, volume
+from keepwarm.cli.proxy import proxy
 from keepwarm.cli.store import target
 from keepwarm.core.globs import Glob
 from keepwarm.core.steps import Describe, Scan
@@ -30,6 +31,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # it would print variables, and one of them is a URL
 )
+
+app.command()(proxy)
 
 Url = Annotated[str | None, typer.Option("--url", help="redis://, valkeys://, unix:// … address.")]
 Namespace = Annotated[

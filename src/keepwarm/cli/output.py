@@ -60,6 +60,10 @@ class Output:
         """A line as it is, for pipes: never wrapped or coloured."""
         sys.stdout.write(text + "\n")
 
+    def flush(self) -> None:
+        """Let a reader at the other end of a pipe have what was said."""
+        sys.stdout.flush()
+
     def fail(self, code: Exit, word: str, message: str) -> typer.Exit:
         """Say what went wrong; raise what this returns."""
         if self.as_json:

@@ -26,7 +26,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from keepwarm.core.entry import Seen
+from keepwarm.core.entry import Seen, Terms
 from keepwarm.core.stamps import Epoch, Stamp
 from keepwarm.core.steps import Renew, Renewed
 
@@ -105,6 +105,23 @@ class Mirror:
                 return None
             found[name] = stamp
         return Seen(epoch, self._position, found)
+
+    def holds(self, terms: Terms, now: float) -> bool:
+        """Whether every stamp of an entry is mirrored, unchanged, under a live lease.
+
+        As `seen` and `life` together would say, without making anything: it is asked for
+        each response that comes from the near tier.
+        """
+        if now >= self.pulse.lease_until:
+            return False
+        epoch, mirrored = self._epoch, self._stamps
+        if epoch is None or epoch.nonce != terms.epoch or terms.position < epoch.pattern_position:
+            return False
+        for name, nonce, soft in terms.stamps:
+            stamp = mirrored.get(name)
+            if stamp is None or stamp.nonce != nonce or stamp.soft != soft:
+                return False
+        return True
 
     def is_live(self, now: float) -> bool:
         return now < self.pulse.lease_until

@@ -35,7 +35,7 @@ from keepwarm.core.steps import (
 )
 from keepwarm.engine.answers import Answers, Parts
 from keepwarm.engine.call import Call, Values
-from keepwarm.engine.context import current_fill, enter_fill
+from keepwarm.engine.context import current_fill, enter_fill, rides
 from keepwarm.engine.flights import (
     Key,
     NotFound,
@@ -63,7 +63,7 @@ class _Flight:
     is_joined: bool = False
     is_plain: bool = False
     is_alone: bool = False
-    is_riding: bool = field(default_factory=lambda: current_fill() is not None)
+    is_riding: bool = field(default_factory=rides)
     """It began inside another fill and rides on that one's slot."""
 
 
@@ -159,7 +159,7 @@ class BlockingDriver:
                 return Busy()
         flight, is_joining = self._join(((subject, step.token),), call, listed=not step.alone)
         if is_joining:
-            if has_slot and current_fill() is None:
+            if has_slot and not rides():
                 self._release(subject, call.what)
             return self._wait(flight, subject, step.may_be_stale, is_joining=True)
         if not has_slot:
@@ -225,7 +225,7 @@ class BlockingDriver:
         From within a fill, not one that waits for a slot: it may be the slot of this fill.
         """
         found = self._by_key.get(key_of(subject, token, call.what))
-        return found if found is None or found.is_started or current_fill() is None else None
+        return found if found is None or found.is_started or not rides() else None
 
     def _join(self, wanted: Wanted, call: Call, *, listed: bool) -> tuple[_Flight, bool]:
         """The flight that may be joined for the one thing wanted, else a new one."""
@@ -249,7 +249,7 @@ class BlockingDriver:
             self._give_up(flight, Overloaded(subject.policy_name, hard_s))
 
     def _take(self, subject: Subject, what: str, timeout_s: float) -> bool:
-        if current_fill() is not None:
+        if rides():
             return True  # rides on the slot of the fill around it
         with self._lock:
             name = slots_of(subject.policy_name, what)

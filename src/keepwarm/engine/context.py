@@ -20,7 +20,8 @@ class RunningFill:
     """What an origin says about its value while it runs, and which cached values it used.
 
     `absorbed` turns None for good once one of those must not be built upon: unstored,
-    unproven or unfenced, or two of them saw one name with two stamps.
+    unproven or unfenced, or two of them saw one name with two stamps. `has_slot` is False
+    for a request that a layer above stores the answer of: fills inside it queue like any.
     """
 
     tags: list[str] = field(default_factory=list)
@@ -31,6 +32,8 @@ class RunningFill:
     epochs: set[str] = field(default_factory=set)
     fresh_until: float | None = None
     keys: dict[tuple[str, int], None] = field(default_factory=dict)
+    absorbed_tags: dict[str, None] = field(default_factory=dict)
+    has_slot: bool = True
     is_closed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -55,6 +58,8 @@ class RunningFill:
             self.keys |= dict.fromkeys(outcome.keys)
         else:
             self.keys = dict.fromkeys((*list(self.keys)[:MOST_KEYS], (ANY_KEY, 0)))
+        if len(self.absorbed_tags) < MOST_KEYS:
+            self.absorbed_tags |= dict.fromkeys(outcome.tags)
         self.absorbed = merge(self.absorbed, outcome.stamps)
         self.epochs.add(outcome.epoch)
         self.position = (
@@ -125,6 +130,12 @@ def current_fill() -> RunningFill | None:
     """The fill this code runs in; None too in a task that outlived the fill it was born in."""
     found = _running.get()
     return found if found is not None and not found.is_closed else None
+
+
+def rides() -> bool:
+    """Whether this code runs in a fill that holds a slot, on which fills inside it ride."""
+    current = current_fill()
+    return current is not None and current.has_slot
 
 
 class Fill:

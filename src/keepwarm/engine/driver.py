@@ -30,7 +30,7 @@ from keepwarm.core.steps import (
 )
 from keepwarm.engine.answers import Answers, Parts
 from keepwarm.engine.call import Call
-from keepwarm.engine.context import current_fill, enter_fill
+from keepwarm.engine.context import current_fill, enter_fill, rides
 from keepwarm.engine.flights import (
     Flight,
     NotFound,
@@ -134,12 +134,13 @@ class AsyncDriver:
                 elif local is not None:
                     reply = self.answers.here(step)
                 else:
-                    reply = await self._ask(step)
+                    reply = await self.ask(step)
         except StopIteration as stop:
             result: R = stop.value
             return result
 
-    async def _ask(self, step: Step[Any]) -> Any:
+    async def ask(self, step: Step[Any]) -> Any:
+        """The shared store's answer to one step, or what it means that there was none."""
         guard = self._parts.guard
         known = self.answers.known(step)
         if known is not None:
@@ -230,7 +231,7 @@ class AsyncDriver:
         flight = Flight(wanted, call, asyncio.get_running_loop().create_future())
         flight.is_unwaited = unwaited
         flight.is_alone = not listed
-        if current_fill() is None:
+        if not rides():
             name = slots_of(policy_name, call.what)
             slots = self._slots.get(name)
             if slots is None:
@@ -256,7 +257,7 @@ class AsyncDriver:
         3. A's origin calls B: it would wait for B, and B for A's slot
         """
         flight.is_joined = True
-        if current_fill() is None or flight.is_started or flight.slots is None:
+        if not rides() or flight.is_started or flight.slots is None:
             return
         flight.slots.queue.remove(flight)
         flight.slots = None

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from keepwarm.core.entry import Pattern, Patterns, Seen, Stored
+from keepwarm.core.entry import Pattern, Patterns, Seen, Stored, Terms
 from keepwarm.core.mirror import Pulse, Told, told_apart
 from keepwarm.core.stamps import Epoch, Stamp, living
 from keepwarm.core.steps import (
@@ -165,6 +165,21 @@ class MemoryStore:
         """The entry of `name`, whatever its stamps say."""
         with self._lock:
             return self._entries.get(name)
+
+    def holds(self, terms: Terms) -> bool:
+        """Whether an entry of those terms is alive beyond doubt; no lock, nothing made."""
+        epoch, stamps = self._epoch, self._stamps
+        if epoch.nonce != terms.epoch or terms.position < epoch.pattern_position:
+            return False
+        for name, nonce, soft in terms.stamps:
+            stamp = stamps.get(name)
+            if stamp is None or stamp.nonce != nonce or stamp.soft != soft or not stamp.is_settled:
+                return False
+        return True
+
+    @property
+    def max_bytes(self) -> int:
+        return self._entries.max_bytes
 
     mirror = None
     is_up = True

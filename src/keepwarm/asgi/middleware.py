@@ -1,0 +1,91 @@
+"""The HTTP cache before an ASGI app: an immutable factory of one responder a request.
+
+It belongs outermost: a hit is answered before routing, from bytes that are ready to be sent.
+"""
+
+from collections.abc import Mapping
+
+from keepwarm.asgi.desk import Desk, Settings
+from keepwarm.asgi.record import Record
+from keepwarm.asgi.report import App, Receive, Scope, Send
+from keepwarm.asgi.responder import Responder
+from keepwarm.asgi.routes import RoutePolicy, Routes
+from keepwarm.core.units import MiB, size
+from keepwarm.engine.alone import alone
+from keepwarm.engine.cache import BaseCache
+from keepwarm.errors import ConfigurationError
+from keepwarm.ports import Clock
+from keepwarm.rfc9111.targeted import TARGETS
+
+DEFAULT_BYTES = 64 * MiB  # of a cache of this process alone
+
+
+class HTTPCache:
+    """RFC 9111 before `app`: `app.add_middleware(HTTPCache, cache=cache, routes={...})`.
+
+    What is stored lies in `cache`, so that `cache.invalidate(...)` ends it in every process;
+    without one, in this process alone. `routes` declares what is known of routes. With
+    `declared_only` a response of another route is shared only if it says `public` or
+    `s-maxage` and its handler looked at nobody's credentials; without it response fields
+    alone decide, as in any shared cache. `shared` is False for a cache that only one user
+    sees. `cdn` obeys CDN-Cache-Control (RFC 9213) and Keepwarm-CDN-Cache-Control, and keeps
+    them. `stale_on_error` answers with what is stored, at most a day past its time, when the
+    app fails and nothing forbids it. A body of more than `max_body` bytes passes unstored.
+    Nothing here makes up a lifetime.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        cache: BaseCache | None = None,
+        *,
+        routes: Mapping[str, RoutePolicy] | None = None,
+        shared: bool = True,
+        declared_only: bool = True,
+        cdn: bool = False,
+        stale_on_error: bool = True,
+        max_body: int | str = "64MiB",
+        clock: Clock | None = None,
+    ) -> None:
+        if cache is None:
+            cache = alone("keepwarm", DEFAULT_BYTES, clock)
+        if not isinstance(cache, BaseCache):
+            raise ConfigurationError(f"cache={cache!r} must be a keepwarm.Cache")
+        settings = Settings(
+            is_shared=shared,
+            declared_only=declared_only,
+            targets=TARGETS if cdn else (),
+            stale_on_error=stale_on_error,
+            max_body=size(max_body, name="max_body"),
+        )
+        self._app = app
+        self.desk = Desk(app, cache, Routes(routes), settings, clock)
+        self._quick = self.desk.ready.quick
+        self._holds = self.desk.library.holds
+        self._read = self.desk.library.read
+        self._wall = self.desk.clock.wall
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            if scope["type"] == "lifespan":
+                await self.desk.end()
+            return
+        if scope["method"] == "GET":
+            found = self._quick(scope)
+            if found is not None:
+                now = self._wall()
+                record: Record | None
+                if isinstance(found, Record) and now < found.ready_until and self._holds(found):
+                    record = found
+                else:
+                    subject = found.subject if isinstance(found, Record) else found
+                    record = await self._read(subject, now)
+                if record is not None:
+                    record.was_used = True
+                    fields = record.hit_fields(now).copy()
+                    status = record.head.status
+                    await send({"type": "http.response.start", "status": status, "headers": fields})
+                    await send({"type": "http.response.body", "body": record.body})
+                    return
+        await Responder(self.desk, scope, receive, send).run()

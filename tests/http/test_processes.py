@@ -1,0 +1,173 @@
+"""Stored responses in a real store: seen by every process, ended in every process."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from asgi.stage import Answer, Origin, Reply, ask
+from keepwarm import Bounded, Cache, HTTPCache, Shared
+from keepwarm.asgi.record import PIECE_BYTES
+from keepwarm.core.times import Times
+from keepwarm.stores.redis.server import EmbeddedServer
+from keepwarm.testing.servers import valkey
+
+FRESH = Reply(200, [("Cache-Control", "max-age=600")])
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedServer]:
+    with valkey() as server:
+        yield server
+
+
+Node = tuple[HTTPCache, Origin, Cache]
+
+
+@pytest.fixture
+async def nodes(
+    server: EmbeddedServer, request: pytest.FixtureRequest
+) -> AsyncIterator[tuple[Node, Node]]:
+    """Two processes' worth of middleware on one namespace."""
+    namespace = f"test-{os.urandom(6).hex()}"
+    settings: dict[str, Any] = {
+        "namespace": namespace,
+        "coherence": getattr(request, "param", "strict"),
+    }
+    made: list[Node] = []
+    for _ in range(2):
+        cache, origin = Cache(server.url, **settings), Origin()
+        origin.default = FRESH
+        await cache.start()
+        made.append((HTTPCache(origin, cache, declared_only=False), origin, cache))
+    yield made[0], made[1]
+    for _, _, cache in made:
+        await cache.aclose()
+
+
+ALL = pytest.mark.parametrize("nodes", ["strict", "validate", Bounded("50ms")], indirect=True)
+
+
+@ALL
+async def test_one_process_fills_another_answers(nodes: tuple[Node, Node]) -> None:
+    (one, first, _), (two, second, _) = nodes
+    filled = await ask(one)
+    found = await ask(two)
+
+    assert found.is_hit
+    assert (found.body, len(first.seen), len(second.seen)) == (filled.body, 1, 0)
+
+
+@pytest.mark.parametrize("nodes", ["strict", "validate"], indirect=True)
+@pytest.mark.parametrize("how", ["POST", "key", "pattern", "clear"])
+async def test_what_one_process_ends_no_other_serves(nodes: tuple[Node, Node], how: str) -> None:
+    (one, _, cache), (two, second, _) = nodes
+    for front in (one, two, one, two):
+        await ask(front)
+    match how:
+        case "POST":
+            await ask(one, method="POST")
+        case "key":
+            await cache.invalidate_key("uri:http://site.test/page")
+        case "pattern":
+            await cache.invalidate_pattern("uri:http://site.test/*")
+        case _:
+            await cache.clear()
+
+    assert not (await ask(two)).is_hit
+    assert len(second.seen) == 1
+
+
+async def until(check: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(20):
+        while not await check():
+            await asyncio.sleep(0.01)
+
+
+async def test_what_is_ready_is_ended_as_well(server: EmbeddedServer) -> None:
+    """A hit that nobody is asked about, on a connection that is told of every change."""
+    times = Times(writer_s=0.2)
+    namespace = f"test-{os.urandom(6).hex()}"
+    one, two = (Cache(server.url, namespace=namespace, times=times) for _ in range(2))
+    origin = Origin()
+    origin.default = FRESH
+    front = HTTPCache(origin, one, declared_only=False)
+
+    async def is_ready() -> bool:
+        await ask(front)
+        slots = [target.slot for target in front.desk.ready._targets.values()]
+        return any(s.record is not None and front.desk.library.holds(s.record) for s in slots)
+
+    try:
+        await until(is_ready)
+        before = len(origin.seen)
+        await ask(front)
+        assert len(origin.seen) == before
+
+        await two.invalidate_key("uri:http://site.test/page")
+
+        await ask(front)
+        assert len(origin.seen) == before + 1
+    finally:
+        await one.aclose()
+        await two.aclose()
+
+
+@ALL
+async def test_variants_and_parts_are_found_by_others(nodes: tuple[Node, Node]) -> None:
+    (one, first, _), (two, second, _) = nodes
+    first.default = Reply(200, [*FRESH.fields, ("Vary", "Foo")])
+    english, german = [("Foo", "en")], [("Foo", "de")]
+    for fields in (english, german):
+        await ask(one, fields=fields)
+
+    answers = [await ask(two, fields=fields) for fields in (english, german)]
+
+    assert [a.body for a in answers] == [b"body 1", b"body 2"]
+    assert not second.seen
+
+
+async def test_a_large_body_is_found_piece_by_piece(nodes: tuple[Node, Node]) -> None:
+    (one, first, _), (two, second, _) = nodes
+    body = os.urandom(3 * PIECE_BYTES + 5)
+    first.default = Reply(200, FRESH.fields, chunks=[body[:100_000], body[100_000:]])
+    await ask(one)
+
+    found = await ask(two)
+    part = await ask(two, fields=[("Range", f"bytes={2 * PIECE_BYTES}-")])
+
+    assert (found.body, part.body) == (body, body[2 * PIECE_BYTES :])
+    assert not second.seen
+
+
+async def test_without_the_store_every_request_goes_to_the_app() -> None:
+    cache, origin = Cache("redis://127.0.0.1:1"), Origin()
+    origin.default = FRESH
+    front = HTTPCache(origin, cache, declared_only=False)
+    try:
+        answers: list[Answer] = [await ask(front) for _ in range(3)]
+        post = await ask(front, method="POST")
+    finally:
+        await cache.aclose()
+
+    assert [a.status for a in (*answers, post)] == [200] * 4
+    assert len(origin.seen) == 4
+
+
+async def test_tags_of_a_declared_route_reach_every_process(server: EmbeddedServer) -> None:
+    namespace = f"test-{os.urandom(6).hex()}"
+    routes = {"GET /characters/{n}": Shared(ttl="5m", tags=["character:{n}"])}
+    one, two = (Cache(server.url, namespace=namespace) for _ in range(2))
+    origin = Origin()
+    fronts = [HTTPCache(origin, cache, routes=routes) for cache in (one, two)]
+    try:
+        for front in fronts * 2:
+            await ask(front, "/characters/5")
+        assert len(origin.seen) == 1
+        await one.invalidate("character:5")
+        assert not (await ask(fronts[1], "/characters/5")).is_hit
+    finally:
+        await one.aclose()
+        await two.aclose()

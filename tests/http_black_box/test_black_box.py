@@ -1,0 +1,78 @@
+"""`keepwarm proxy` against the table, on each server, as a client and an origin see it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import pytest
+
+from keepwarm.proxy.servers import SERVERS
+from proxy.origins import Origin
+
+from .cases import CASES
+from .driver import Driver
+from .table import REQUIRED, Case
+
+Results = dict[str, str]
+
+
+@contextmanager
+def proxied(server: str) -> Iterator[tuple[Driver, int]]:
+    """A driver, and the port of a proxy before its origin."""
+    command = [sys.executable, "-m", "keepwarm.cli", "proxy", "--json", "--listen", ":0"]
+    with (
+        Origin() as origin,
+        subprocess.Popen(
+            [*command, "--upstream", origin.url, "--server", server],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"PATH": "/usr/bin:/bin"},
+        ) as process,
+    ):
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        yield Driver(origin), int(told["listening"].rpartition(":")[2])
+        process.terminate()
+        assert process.wait(15) == 0
+        assert origin.errors == []
+
+
+@pytest.fixture(scope="module")
+def results() -> Callable[[str], Results]:
+    """What went wrong in each case behind a server; each is played once."""
+
+    @cache
+    def play(server: str) -> Results:
+        with proxied(server) as (driver, port):
+            return driver.play_all(port)
+
+    return play
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.level == REQUIRED], ids=lambda c: c.name)
+@pytest.mark.parametrize("server", list(SERVERS))
+def test_required(results: Callable[[str], Results], server: str, case: Case) -> None:
+    assert results(server)[case.name] == ""
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.level != REQUIRED], ids=lambda c: c.name)
+@pytest.mark.parametrize("server", list(SERVERS))
+def test_optional(results: Callable[[str], Results], server: str, case: Case) -> None:
+    assert results(server)[case.name] == ""
+
+
+def test_names_are_unique() -> None:
+    names = [case.name for case in CASES]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("server", list(SERVERS))
+def test_three_runs_are_alike(server: str) -> None:
+    """Also over one process that has the URLs of earlier runs stored."""
+    with proxied(server) as (driver, port):
+        runs = [driver.play_all(port) for _ in range(3)]
+
+    assert runs[0] == runs[1] == runs[2]

@@ -1,0 +1,193 @@
+"""HTTP, leaks: what was made for one client never reaches another."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from asgi.stage import Answer, Reply, Stage
+
+security = pytest.mark.security
+
+FRESH = ("Cache-Control", "max-age=3600")
+ALICE, BOB = [("Cookie", "user=alice")], [("Cookie", "user=bob")]
+
+
+@pytest.fixture(params=["app", "proxy"])
+def stage(request: pytest.FixtureRequest) -> Stage:
+    """As middleware with its defaults, and as the proxy has it."""
+    return Stage(declared_only=request.param == "app", cdn=request.param == "proxy")
+
+
+async def each_its_own(stage: Stage, *asked: list[tuple[str, str]], **reply: Any) -> None:
+    """Every one of these requests, made twice, is answered by the origin for itself."""
+    for _ in range(2):
+        for fields in asked:
+            calls = stage.calls
+            answer = await stage.ask(fields=fields, reply=Reply(**reply))
+            assert answer.body == b"body %d" % (calls + 1)
+            assert not answer.is_hit
+
+
+@security("HTTP: leaks, Authorization")
+@pytest.mark.parametrize("value", ["max-age=3600", "max-age=3600, private", "max-age=3600, foo"])
+async def test_an_answer_to_credentials_is_not_shared(stage: Stage, value: str) -> None:
+    reply = Reply(fields=[("Cache-Control", value)])
+    alice = await stage.ask(fields=[("Authorization", "Basic YQ==")], reply=reply)
+
+    bob = await stage.ask(fields=[("Authorization", "Basic Yg==")], reply=reply)
+    nobody = await stage.ask(reply=reply)
+
+    assert len({alice.body, bob.body, nobody.body}) == 3 == stage.calls
+
+
+NOT_SHARED = [
+    ["private, max-age=3600"],
+    ["PRIVATE, max-age=3600"],
+    ["max-age=3600,Private"],
+    ["max-age=3600 ,\tprivate "],
+    ["max-age=3600", "private"],
+    ["No-Store"],
+    ["max-age=3600, NO-STORE"],
+    ["max-age=3600", "no-store"],
+    ['foo="a, b", no-store, max-age=3600'],
+    ['foo="max-age=3600", private, max-age=3600'],
+    ['max-age=3600, foo="\\", x", no-store'],
+    ["max-age=3600,,, ,no-store"],
+    ["no-store=1, max-age=3600"],
+    ["s-maxage=3600, private"],
+    ["public, max-age=3600, private"],
+]
+
+
+@security("HTTP: leaks, private and no-store in any spelling")
+@pytest.mark.parametrize("lines", NOT_SHARED, ids=" | ".join)
+async def test_private_and_no_store_count_however_written(stage: Stage, lines: list[str]) -> None:
+    await each_its_own(stage, ALICE, BOB, [], fields=[("Cache-Control", line) for line in lines])
+
+
+@security("HTTP: leaks, Vary")
+@pytest.mark.parametrize(
+    "vary",
+    [
+        ["*"],
+        ["Accept, *"],
+        ["*, Accept"],
+        ["Accept", "*"],
+        [" * "],
+        ["Accept,\t*\t, Foo"],
+        [",*"],
+    ],
+    ids=" | ".join,
+)
+async def test_a_star_anywhere_in_vary_is_not_shared(stage: Stage, vary: list[str]) -> None:
+    fields = [("Cache-Control", "public, max-age=3600"), *(("Vary", line) for line in vary)]
+
+    await each_its_own(stage, [], ALICE, fields=fields)
+
+
+@security("HTTP: leaks, Vary")
+@pytest.mark.parametrize("vary", ["Cookie", " cookie ", "Accept, COOKIE", ",Cookie,", "\tCookie"])
+@pytest.mark.parametrize(
+    "mine, yours",
+    [
+        (ALICE, BOB),
+        (ALICE, []),
+        ([], ALICE),
+        ([("Cookie", "")], []),
+        ([], [("Cookie", "")]),
+        ([("Cookie", "a=1"), ("Cookie", "b=2")], [("Cookie", "a=1")]),
+        ([("Cookie", "a=1")], [("Cookie", "A=1")]),
+    ],
+    ids=["two", "then-none", "none-first", "empty-first", "then-empty", "repeated", "case"],
+)
+async def test_vary_cookie_tells_clients_apart(
+    stage: Stage, vary: str, mine: list[tuple[str, str]], yours: list[tuple[str, str]]
+) -> None:
+    reply = Reply(fields=[("Cache-Control", "public, max-age=3600"), ("Vary", vary)])
+    first = await stage.ask(fields=mine, reply=reply)
+
+    other = await stage.ask(fields=yours, reply=reply)
+
+    assert (first.body, other.body) == (b"body 1", b"body 2")
+
+
+@security("HTTP: leaks, Set-Cookie")
+async def test_a_cookie_set_for_one_is_not_stored(stage: Stage) -> None:
+    """With RFC 9111 §7.3, an origin's explicit lifetime beside Set-Cookie is its word for it:
+    only a proxy, which has nothing but that word, takes it."""
+    lifetime = [("Last-Modified", "Mon, 04 Jan 2027 00:00:00 GMT")]
+    if stage.front.desk.settings.declared_only:
+        lifetime = [("Cache-Control", "public, max-age=3600")]
+
+    await each_its_own(stage, [], [], fields=[*lifetime, ("Set-Cookie", "session=secret")])
+
+
+@security("HTTP: leaks, Set-Cookie")
+async def test_a_cookie_in_a_304_reaches_only_who_caused_it() -> None:
+    stage = Stage(declared_only=True)
+    stale = [("Cache-Control", "public, max-age=1"), ("ETag", '"e"')]
+    await stage.ask(reply=Reply(fields=stale))
+    stage.clock.advance(10)
+    confirmed = [("Cache-Control", "public, max-age=3600"), ("ETag", '"e"')]
+    caused = await stage.ask(reply=Reply(304, [*confirmed, ("Set-Cookie", "session=secret")]))
+
+    others = [await stage.ask() for _ in range(3)]
+
+    assert caused.get("set-cookie") == "session=secret"
+    assert [answer.get("set-cookie") for answer in others] == [None] * 3
+    assert "secret" not in repr(others)
+
+
+@security("HTTP: leaks, coalescing")
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [("Cache-Control", "private, max-age=3600")],
+        [("Cache-Control", "no-store")],
+        [],
+        [("Cache-Control", "public, max-age=3600"), ("Vary", "Cookie")],
+        [("Cache-Control", "public, max-age=3600"), ("Vary", "*")],
+        [("Cache-Control", "max-age=0"), ("Set-Cookie", "session=secret")],
+    ],
+    ids=["private", "no-store", "nothing", "vary", "star", "set-cookie"],
+)
+async def test_requests_at_once_get_each_its_own_answer(
+    stage: Stage, fields: list[tuple[str, str]]
+) -> None:
+    """Ten users ask for one cold URL while the origin has not answered any of them."""
+    stage.origin.default = Reply(fields=fields)
+    stage.origin.gate = asyncio.Event()
+    asking = [asyncio.create_task(stage.ask(fields=[("Cookie", f"user={n}")])) for n in range(10)]
+    for _ in range(50):
+        await asyncio.sleep(0)
+    stage.origin.gate.set()
+
+    answers: list[Answer] = await asyncio.gather(*asking)
+
+    assert len({answer.body for answer in answers}) == 10 == stage.calls
+
+
+@security("HTTP: leaks, background refresh")
+@pytest.mark.parametrize(
+    "credentials",
+    [ALICE, [("Authorization", "Basic YQ==")], [("Proxy-Authorization", "Basic YQ==")]],
+    ids=["cookie", "authorization", "proxy-authorization"],
+)
+async def test_a_refresh_for_all_carries_nobodys_credentials(
+    stage: Stage, credentials: list[tuple[str, str]]
+) -> None:
+    """If it is made with them, what comes of it is not handed to others."""
+    fields = [("Cache-Control", "public, max-age=1, stale-while-revalidate=3600")]
+    await stage.ask(reply=Reply(fields=fields))
+    stage.clock.advance(10)
+    stage.origin.default = Reply(fields=fields)
+
+    await stage.ask(fields=credentials)
+    await stage.settle()
+    calls = stage.calls
+    answer = await stage.ask()
+
+    name = credentials[0][0].lower()
+    made_with = {n + 1 for n, seen in enumerate(stage.origin.seen[:calls]) if seen.get(name)}
+    assert answer.body not in {b"body %d" % number for number in made_with}
