@@ -87,7 +87,7 @@ class TestCommandLine:
     ) -> None:
         figures, page = tmp_path / "figures.json", tmp_path / "page.md"
         page.write_text(f"# Page\n\n{BEGIN}\nyesterday's\n{END}\nafter\n")
-        options = ["--seconds", "3", "--mutant", "bare-delete", "--processes", "2"]
+        options = ["--seconds", "8", "--mutant", "bare-delete", "--processes", "2"]
 
         code = main([*options, "--json", str(figures), "--page", str(page)])
 
