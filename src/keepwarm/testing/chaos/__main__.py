@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     if options.list:
         for injector in INJECTORS.values():
-            missing = injector.missing()
+            missing = injector.missing(options.server or "valkey")
             print(f"{injector.name:<16} {injector.about}" + (f" [{missing}]" * bool(missing)))
         return 0
     chosen = _cells(options)
@@ -115,7 +115,7 @@ def _faults(text: str) -> tuple[str, ...]:
     if text == "none":
         return ()
     if text == "all":
-        return tuple(name for name, injector in INJECTORS.items() if not injector.missing())
+        return tuple(name for name, injector in INJECTORS.items() if not injector.missing("valkey"))
     names = tuple(text.split("+"))
     unknown = [name for name in names if name not in INJECTORS]
     if unknown:

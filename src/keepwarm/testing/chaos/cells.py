@@ -41,7 +41,7 @@ class Cell:
     @property
     def missing(self) -> str:
         """Why it cannot be run here; empty if it can."""
-        reasons = (INJECTORS[fault].missing() for fault in self.faults)
+        reasons = (INJECTORS[fault].missing(self.cast.server) for fault in self.faults)
         return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
 
 

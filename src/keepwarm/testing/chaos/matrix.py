@@ -28,7 +28,15 @@ class Extent:
 
 
 def cells(extent: Extent) -> Iterator[Cell]:
-    """In an order that a run which is cut short has seen every fault once."""
+    """In an order that a run which is cut short has seen every fault once.
+
+    What one kind of server cannot play is played on the other.
+    """
+    for cell in _cells(extent):
+        yield replace(cell, cast=replace(cell.cast, server="valkey")) if cell.missing else cell
+
+
+def _cells(extent: Extent) -> Iterator[Cell]:
     for seed, server in _seeded(extent):
         for coherence in extent.coherences:
             if coherence == "bounded" and seed != extent.seeds[0]:
@@ -50,7 +58,7 @@ def _announced(extent: Extent) -> Iterator[Cell]:
 
 
 def _pairs(extent: Extent) -> Iterator[Cell]:
-    possible = [name for name, injector in INJECTORS.items() if not injector.missing()]
+    possible = [name for name, injector in INJECTORS.items() if not injector.missing("valkey")]
     pairs = list(combinations(possible, 2))
     dice = random.Random(str(extent.seeds))
     chosen = dice.sample(pairs, min(extent.pairs, len(pairs)))

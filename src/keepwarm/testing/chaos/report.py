@@ -3,7 +3,7 @@
 import platform
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -142,9 +142,10 @@ def _cell(result: Result) -> dict[str, Any]:
     }
     if result.not_run:
         return found | {"not_run": result.not_run}
+    values = {f.name: getattr(result.verdict, f.name) for f in fields(result.verdict)}
     verdict = {
         name: round(value, 6) if isinstance(value, float) else value
-        for name, value in asdict(result.verdict).items()
+        for name, value in values.items()
         if name != "is_writing"
     }
     return found | {
