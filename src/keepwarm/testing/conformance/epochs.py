@@ -137,6 +137,13 @@ class EpochRules(Rules):
 
         assert client.confirm(client.capture(A), late=[B]) is not None
 
+    def test_a_stamp_of_an_earlier_epoch_keeps_its_trial(self, client: Client) -> None:
+        """Made from nothing a moment ago, it still may stand where a writer's mark was."""
+        client.capture(A)
+        client.new_epoch()
+
+        assert not stamp_of(client.capture(A), A).is_settled
+
     def test_a_stamp_of_an_earlier_epoch_keeps_its_writer(self, client: Client) -> None:
         """The mark is what is promised; a new epoch ends entries, not writers."""
         client.enter("w", A)
