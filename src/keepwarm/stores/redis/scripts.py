@@ -55,6 +55,8 @@ local function now(random)
       return nonce, tonumber(n), epoch, tonumber(told)
     end
   end
+  -- Without it nobody can tell whether the registry is of this server or of an old snapshot.
+  redis.call('DEL', KEYS[3])
   return begin(random)
 end
 local function moved(nonce, n, told)
