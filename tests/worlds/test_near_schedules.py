@@ -157,8 +157,8 @@ def trial_ends(world: World) -> None:
     world.event("part of D", lambda w: w.passes(0.9 * TIMES.writer_s), after="first")
     world.announced_writer("k", after="part of D")
     world.event("rest of D", lambda w: w.passes(0.2 * TIMES.writer_s), after="part of D")
-    world.reader("b", "k", after="part of D", name="meanwhile")
-    world.event("kill", lambda w: w.crash("w"), after="part of D")
+    world.reader("b", "k", after="rest of D", name="fills")
+    world.event("kill", lambda w: w.crash("w"), after="fills")
     world.reader("b", "k", after="kill", name="then")
 
 
@@ -174,9 +174,10 @@ def evicted_mark(world: World) -> None:
 def invalidated_inside(world: World) -> None:
     """Somebody else's invalidation does not take a writer's mark away."""
     world.announced_writer("k", node="v", name="inside")
-    world.writer("k", name="other")
-    world.reader("b", "k", name="fills")
-    world.reader("b", "k", after="inside", name="then")
+    world.writer("j", tags=["tag:k"], name="other")
+    world.reader("b", "k", after="other", name="fills")
+    world.event("kill", lambda w: w.crash("v"), after="fills")
+    world.reader("b", "k", after="kill", name="then")
 
 
 def nested(world: World) -> None:

@@ -35,13 +35,17 @@ class Waiting(str):
         return made
 
 
+After: TypeAlias = str | tuple[str, ...] | None
+"""Who has to have finished before an actor begins."""
+
+
 @dataclass(slots=True)
 class Actor:
     """Somebody whom the schedule may let go on. `node` is the process that he dies with."""
 
     name: str
     make: Callable[[], Actions]
-    after: str | None
+    after: tuple[str, ...]
     node: str = ""
     is_inside: bool = False
     """Begun by another actor of the node, not by the scenario."""
@@ -79,6 +83,8 @@ class Node:
     incarnations: int = 0
     draws: int = 0
     """How many nonces it has drawn."""
+    to_lose: int = 0
+    """How many announcements will not arrive."""
 
     def fresh_incarnation(self) -> str:
         self.incarnations += 1

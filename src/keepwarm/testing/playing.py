@@ -68,7 +68,9 @@ class OriginDown(Exception):
 
 @dataclass(slots=True)
 class Run:
-    """`late` are the tags that its origin names, `inner` the key it reads through the cache."""
+    """`late` are the tags that its origin names, `inner` the key it reads through the cache,
+    `relays` one whose value is its own.
+    """
 
     world: "World"
     who: str
@@ -76,6 +78,7 @@ class Run:
     recipe: Recipe[Any]
     late: tuple[str, ...] = ()
     inner: str = ""
+    relays: str = ""
     flight: Flight | None = None
     result: Any = None
 
@@ -198,12 +201,16 @@ class Run:
             return {subject.name: Raised(OriginDown())}
         version = str(world.versions.get(subject.logical, 0))
         world.origin_calls += 1
-        world.story.append(f"{self.who}: the origin says version {version}")
         made = Produced(version.encode(), version, "p", subject.policy, 0.0, tags=self.late)
-        if self.inner:
-            fetched = Run(world, self.who, self.node, world.rules.fetch(world.subject(self.inner)))
+        if not self.relays:
+            world.story.append(f"{self.who}: the origin says version {version}")
+        for key in filter(None, (self.inner, self.relays)):
+            fetched = Run(world, self.who, self.node, world.rules.fetch(world.subject(key)))
             yield from fetched
             made = _absorbed(made, fetched.result)
+            if key == self.relays and isinstance(fetched.result, Answer):
+                value = fetched.result.value
+                made = replace(made, raw=value, payload=value.encode())
         yield "the origin returns"
         return {subject.name: made}
 
@@ -217,7 +224,7 @@ class Run:
         flight = Flight(step.subject, step.token)
         if not step.alone and step.token is not None:
             flights[key] = flight
-        self.world.start_flight(self.node, flight, self.late, self.inner)
+        self.world.start_flight(flight, self)
         return flight, False
 
     def _close(self) -> bool:

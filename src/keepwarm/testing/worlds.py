@@ -13,7 +13,7 @@ must not return data from before it.
 
     found = explore(race)
     assert not found.failures, found.failures[0]
-    print(found)                      # 210 schedules, 0 failures
+    print(found)                      # 2246 schedules, 0 failures
 
 `world.near("a")` gives node a a mirror under a lease (strict). What is announced to it is
 heard, lost, or overtaken by time as the schedule says; time passes only where an actor says
@@ -38,7 +38,7 @@ from keepwarm.core.stamps import stamp_of_tag, stamps_of
 from keepwarm.core.steps import Capture, Changed, Handed, Recipe, Renew, Step, Strike, Subject
 from keepwarm.core.times import TIMES
 from keepwarm.stores.memory import MemoryStore
-from keepwarm.testing.nodes import NEAR_BYTES, Actions, Actor, Flight, Message, Node, Waiting
+from keepwarm.testing.nodes import NEAR_BYTES, Actions, Actor, After, Flight, Message, Node, Waiting
 from keepwarm.testing.playing import MONO, WALL, Run
 
 
@@ -92,7 +92,7 @@ class World:
         self._nodes: dict[str, Node] = {}
         self._asking = Node("")
         self._draws = self._flights = 0
-        self._time = Actor("time", self._passing, None)
+        self._time = Actor("time", self._passing, ())
         self.store = MemoryStore(NEAR_BYTES, self._nonce, clock=lambda: WALL + self.clock_s)
         self.store.announce = self._announce
         self.store.hand = self._hand
@@ -108,7 +108,8 @@ class World:
         tags: Sequence[str] = (),
         late: Sequence[str] = (),
         inner: str = "",
-        after: str | None = None,
+        relays: str = "",
+        after: After = None,
         name: str = "",
         times: int = 1,
         batch: bool = False,
@@ -116,7 +117,8 @@ class World:
     ) -> None:
         """Reads `key` on `node`, depending on `tags`; `late` are named only by the fill.
 
-        `inner` is a key that its origin reads through the cache. As a `batch` it is read
+        `inner` is a key that its origin reads through the cache; if it `relays` one, that one's
+        value is its own, and it is held to that one's acknowledgements. As a `batch` it is read
         together with another key.
         """
         name = name or f"reader {node}"
@@ -124,13 +126,13 @@ class World:
 
         def actions() -> Actions:
             for _ in range(times):
-                at_least = self.acked.get(key, 0)
+                at_least = self.acked.get(relays or key, 0)
                 recipe = (
                     fetching_many.fetch_many((subject, self.subject(f"{key}:other", ("other",))))
                     if batch
                     else self.rules.fetch(subject)
                 )
-                run = Run(self, name, self.node(node), recipe, tuple(late), inner)
+                run = Run(self, name, self.node(node), recipe, tuple(late), inner, relays)
                 yield from run
                 result = run.result[subject.name] if batch else run.result
                 if not isinstance(result, Answer):
@@ -150,7 +152,7 @@ class World:
         *,
         tags: Sequence[str] = (),
         node: str = "w",
-        after: str | None = None,
+        after: After = None,
         name: str = "writer",
         glob: str | None = None,
         clear: bool = False,
@@ -184,7 +186,7 @@ class World:
         *,
         tags: Sequence[str] = (),
         node: str = "w",
-        after: str | None = None,
+        after: After = None,
         name: str = "writer",
         promises_from: str = "commit",
     ) -> None:
@@ -201,13 +203,15 @@ class World:
             yield from entering
             if not isinstance(entering.result, Changed):
                 return
-            # One step: that who has checked his marks commits before they lapse is assumed.
-            yield "checks its marks, and commits"
             checking = Run(self, name, home, writing.check(name, stamps))
-            for _ in checking:
-                pass
+            yield from checking
             if checking.result is not None:
                 self.story.append(f"{name}: gives up, as {checking.result.why}")
+                return
+            within = self.clock_s + TIMES.writer_s
+            yield "commits"
+            if self.clock_s >= within:
+                self.story.append(f"{name}: was too slow, which is assumed of the dead only")
                 return
             version = self._commit(key)
             if promises_from == "commit":
@@ -219,7 +223,7 @@ class World:
 
         self._add(name, actions, after, node)
 
-    def keeper(self, node: str, key: str, *, after: str | None = None, name: str = "") -> None:
+    def keeper(self, node: str, key: str, *, after: After = None, name: str = "") -> None:
         """Reads the database by hand, and later sets what it has read: `unfenced`."""
         name = name or f"keeper {node}"
 
@@ -257,7 +261,7 @@ class World:
         """The registry is a lease old: whoever is not in it holds no lease."""
         self.store.answer(Strike((), self.store.answer(Renew()).registry, is_whole=True))
 
-    def renewal(self, node: str, *, after: str | None = None, name: str = "") -> None:
+    def renewal(self, node: str, *, after: After = None, name: str = "") -> None:
         """Renews the lease of `node`; the answer comes when what is before it was heard."""
 
         def actions() -> Actions:
@@ -279,7 +283,7 @@ class World:
 
         self._add(name or f"renewal {node}", actions, after, node)
 
-    def event(self, name: str, act: Callable[["World"], None], *, after: str | None = None) -> None:
+    def event(self, name: str, act: Callable[["World"], None], *, after: After = None) -> None:
         """Something that happens once, at any moment: an eviction, a flush, time passing."""
 
         def actions() -> Actions:
@@ -303,6 +307,10 @@ class World:
             if message.is_announcement:
                 inbox.remove(message)
                 return
+
+    def lose_next(self, node: str) -> None:
+        """Lose the next that is announced to `node`."""
+        self.node(node).to_lose += 1
 
     def cut(self, node: str) -> None:
         """Nothing reaches `node` any more, and it does not know that yet."""
@@ -334,7 +342,7 @@ class World:
             for actor in self.actors
             if not actor.is_done
             and (actor.waiting is None or self._is_over(actor.waiting))
-            and (actor.after is None or actor.after in done or actor.after not in known)
+            and all(name in done or name not in known for name in actor.after)
         ]
         return [*ready, self._time] if self._deadlines() else ready
 
@@ -370,12 +378,11 @@ class World:
             yield "passes, until somebody has waited long enough"
             self.clock_s = min(self._deadlines())
 
-    def _add(
-        self, name: str, make: Callable[[], Actions], after: str | None, node: str = ""
-    ) -> None:
+    def _add(self, name: str, make: Callable[[], Actions], after: After, node: str = "") -> None:
         if any(actor.name == name for actor in self.actors):
             name = f"{name} {1 + sum(a.name.startswith(name) for a in self.actors)}"
-        self.actors.append(Actor(name, make, after, node))
+        names = (after,) if isinstance(after, str) else after or ()
+        self.actors.append(Actor(name, make, names, node))
 
     def _commit(self, key: str) -> int:
         self.versions[key] = version = self.versions.get(key, 0) + 1
@@ -414,7 +421,11 @@ class World:
 
     def _announce(self, told: Told) -> None:
         for node in self._nodes.values():
-            if node.mirror is not None and node.is_connected:
+            if node.mirror is None or not node.is_connected:
+                continue
+            if node.to_lose:
+                node.to_lose -= 1
+            else:
                 message = Message(is_announcement=True)
                 node.inbox.append(message)
                 self._deliver(node, message, told)
@@ -436,16 +447,17 @@ class World:
         hearing.actions, hearing.is_inside = actions(), True
         self._step(hearing)  # up to its waiting
 
-    def start_flight(self, node: Node, flight: Flight, late: tuple[str, ...], inner: str) -> None:
-        """A new actor for a fill."""
+    def start_flight(self, flight: Flight, run: Run) -> None:
+        """A new actor, for a fill that `run` wants."""
+        node = run.node
         self._flights += 1
         name = f"fill {self._flights}"
 
         def actions() -> Actions:
             recipe = self.rules.fill(((flight.subject, flight.token),))
-            run = Run(self, name, node, recipe, late, inner, flight)
-            yield from run
+            flying = Run(self, name, node, recipe, run.late, run.inner, run.relays, flight)
+            yield from flying
             node.flights = {k: f for k, f in node.flights.items() if f is not flight}
-            flight.result, flight.is_done = run.result, True
+            flight.result, flight.is_done = flying.result, True
 
-        self.actors.append(Actor(name, actions, None, node.name, is_inside=True))
+        self.actors.append(Actor(name, actions, (), node.name, is_inside=True))

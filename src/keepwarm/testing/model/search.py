@@ -69,13 +69,16 @@ class Search:
     transitions: int
     reads: int
     overlapping: int
+    depth: int
+    """Every story of so many moves was played."""
     is_complete: bool
     violation: Violation | None = None
 
     def __str__(self) -> str:
         extent = "all there are" if self.is_complete else "the nearest"
         return (
-            f"{self.model}: {self.states:,} states ({extent}), {self.transitions:,} transitions, "
+            f"{self.model}: {self.states:,} states ({extent}, {self.depth} moves deep), "
+            f"{self.transitions:,} transitions, "
             f"{self.reads:,} reads, {self.overlapping:,} of them during an invalidation: "
             + ("a promise is broken" if self.violation else "no promise is broken")
         )
@@ -103,7 +106,7 @@ def _search(model: Model[S], states: int) -> Search:
     seen: set[int] = set()
     frontier = [state for _, state in model.start()]
     seen.update(map(hash, frontier))
-    transitions = reads = overlapping = 0
+    transitions = reads = overlapping = depth = 0
     while frontier:
         following: list[S] = []
         for state in frontier:
@@ -111,8 +114,9 @@ def _search(model: Model[S], states: int) -> Search:
             reads += found.count
             overlapping += found.overlapping
             if found.broken:
+                violation = _traced(model)
                 return Search(
-                    model.name, len(seen), transitions, reads, overlapping, False, _traced(model)
+                    model.name, len(seen), transitions, reads, overlapping, depth, False, violation
                 )
             for _, after in model.moves(state):
                 transitions += 1
@@ -122,8 +126,9 @@ def _search(model: Model[S], states: int) -> Search:
                         seen.add(key)
                         following.append(after)
         frontier = following
+        depth += len(seen) < states and bool(following)
     is_complete = len(seen) < states
-    return Search(model.name, len(seen), transitions, reads, overlapping, is_complete)
+    return Search(model.name, len(seen), transitions, reads, overlapping, depth, is_complete)
 
 
 def _traced(model: Model[S]) -> Violation:
