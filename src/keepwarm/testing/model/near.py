@@ -111,7 +111,7 @@ class NearTier:
                 token = n[x + at]
                 if token and token != stamp and token not in self._tokens(n, x):
                     n[x + at] = n[x + at + 1] = 0
-            if n[PHASE] < CHANGED and not n[STRIKE]:
+            if n[PHASE] < CHANGED:
                 n[x + HAS_RENEWED] = 0
         return tuple(n)
 
@@ -237,7 +237,7 @@ class NearTier:
     def _acknowledge(self, n: Draft) -> None:
         silent = [0, 0]
         for i, x in enumerate(self.at):
-            if n[x + MISSING] != n[x + HEARD]:
+            if n[x + MISSING] != n[x + HEARD] and not n[x + HAS_RENEWED]:
                 silent[i] = n[x + MISSING]
             n[x + MISSING] = n[x + HEARD] = 0
         if any(silent) or not n[WAS_COMPLETE]:
@@ -326,6 +326,9 @@ class NearTier:
             struck = n[STRIKE][1 : 1 + len(self.at)] if n[STRIKE] else ()
             n[x + REGISTERED] = _unused(*used, *n[x + CONFIRMATION][1:], *struck)
         n[x + HAS_RENEWED] = 1
+        if n[STRIKE]:  # it names him with a count that is no more
+            at = 1 + self.at.index(x)
+            n[STRIKE] = (*n[STRIKE][:at], 0, *n[STRIKE][at + 1 :])
         n[x + RENEWAL] = REPLIED
         reply = (_RENEWED, n[EPOCH], n[TOLD], int(bool(continued)), n[x + REGISTERED])
         n[x + INBOX] += (reply,)
@@ -351,7 +354,7 @@ class NearTier:
         if is_whole:
             n[IS_COMPLETE] = 1
         for x, silent in zip(self.at, (one, two), strict=False):
-            if silent and n[x + REGISTERED] == silent and not n[x + HAS_RENEWED]:
+            if silent and n[x + REGISTERED] == silent:
                 n[x + REGISTERED] = 0
 
     def _fresh_stamp(self, n: Draft, trial: int) -> None:
