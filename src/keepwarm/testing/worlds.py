@@ -173,7 +173,7 @@ class World:
                 recipe = invalidating.invalidate_keys((key,), (f"w:{key}",))
             else:
                 recipe = self.rules.invalidate(stamps)
-            run = Run(self, name, self.node(node), recipe)
+            run = self.run(name, node, recipe)
             yield from run
             if isinstance(run.result, Changed):
                 self._acknowledge(name, key, version)
@@ -198,12 +198,11 @@ class World:
         stamps = self._stamps(key, tags)
 
         def actions() -> Actions:
-            home = self.node(node)
-            entering = Run(self, name, home, writing.enter(name, stamps))
+            entering = self.run(name, node, writing.enter(name, stamps))
             yield from entering
             if not isinstance(entering.result, Changed):
                 return
-            checking = Run(self, name, home, writing.check(name, stamps))
+            checking = self.run(name, node, writing.check(name, stamps))
             yield from checking
             if checking.result is not None:
                 self.story.append(f"{name}: gives up, as {checking.result.why}")
@@ -216,7 +215,7 @@ class World:
             version = self._commit(key)
             if promises_from == "commit":
                 self._acknowledge(name, key, version)
-            leaving = Run(self, name, home, writing.leave(name, stamps))
+            leaving = self.run(name, node, writing.leave(name, stamps))
             yield from leaving
             if isinstance(leaving.result, Changed):
                 self._acknowledge(name, key, version)
@@ -231,7 +230,7 @@ class World:
             yield "reads the database by hand"
             payload = str(self.versions.get(key, 0)).encode()
             recipe = keeping.keep(((self.subject(key), payload),))
-            yield from Run(self, name, self.node(node), recipe)
+            yield from self.run(name, node, recipe)
 
         self._add(name, actions, after, node)
 
@@ -397,6 +396,10 @@ class World:
 
     def node(self, name: str) -> Node:
         return self._nodes.setdefault(name, Node(name))
+
+    def run(self, who: str, node: str, recipe: Recipe[Any]) -> Run:
+        """A recipe for an actor of one's own to `yield from`; then it has a `result`."""
+        return Run(self, who, self.node(node), recipe)
 
     def subject(self, key: str, tags: Sequence[str] = ()) -> Subject:
         tags = tuple(tags) or (f"tag:{key}",)

@@ -65,9 +65,8 @@ NOTHING = Stamp(0, 0, 0)
 class Fills:
     """The model. `writes` commits, `faults` evictions and failovers."""
 
-    name = "fills, epochs and failovers"
-
     def __init__(self, *, writes: int = 2, faults: int = 2, fills: int = 2) -> None:
+        self.name = f"epochs and failovers, {fills} fill{'s' * (fills > 1)}"
         self._writes, self._faults, self._fills = writes, faults, fills
 
     def start(self) -> Sequence[tuple[str, State]]:

@@ -77,12 +77,10 @@ _NAMES = ("A", "B")
 class NearTier:
     """The model with one or two `holders`; `writes` of ours, `others` of another tag."""
 
-    name = "near tier"
-
     def __init__(
         self, holders: int = 2, *, writes: int = 2, others: int = 1, faults: int = 2
     ) -> None:
-        self.name = f"near tier, {holders} process{'es' * (holders > 1)}"
+        self.name = f"near tier, {holders} process{'es' * (holders > 1)}, {writes} × written"
         self.at = tuple(_HOLDER + i * _WIDTH for i in range(holders))
         self._bounds = (writes, others, faults)
 
