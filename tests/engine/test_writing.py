@@ -20,7 +20,6 @@ from keepwarm.core.invalidate import Unconfirmed
 from keepwarm.core.stamps import parse_stamp, stamp_of_tag
 from keepwarm.core.steps import Changed
 from keepwarm.core.times import TIMES
-from keepwarm.stores.memory import MemoryStore
 from keepwarm.stores.redis.server import EmbeddedServer
 from keepwarm.testing.exploring import explore, sample
 from keepwarm.testing.faults import FaultProxy
@@ -395,16 +394,16 @@ def announced(
 
     def actions():
         if is_announced:
-            run = world._run(name, "w", announcing.enter(name, stamps), ())
+            run = world.run(name, "w", announcing.enter(name, stamps))
             yield from run
             if isinstance(run.result, Unconfirmed):
                 return
             if dies_after == "enter":
                 return
-            run = world._run(name, "w", announcing.check(name, stamps), ())
+            run = world.run(name, "w", announcing.check(name, stamps))
             yield from run
             if run.result is not None:
-                run = world._run(name, "w", announcing.leave(name, stamps), ())
+                run = world.run(name, "w", announcing.leave(name, stamps))
                 yield from run
                 return
         yield "commits"
@@ -413,16 +412,12 @@ def announced(
             world.acked["k"] = world.versions["k"]
             return
         recipe = announcing.leave(name, stamps) if is_announced else invalidating.invalidate(stamps)
-        run = world._run(name, "w", recipe, ())
+        run = world.run(name, "w", recipe)
         yield from run
         assert isinstance(run.result, Changed)
         world.acked["k"] = world.versions["k"]
 
     world._add(name, actions, after)
-
-
-def clocked(world: World) -> None:
-    world.store = MemoryStore(1 << 20, world.store._nonce, clock=lambda: world.clock_s)
 
 
 def time_passes(world: World) -> None:
@@ -431,7 +426,6 @@ def time_passes(world: World) -> None:
 
 
 def living(world: World) -> None:
-    clocked(world)
     world.reader("a", "k", name="first")
     announced(world, after="first")
     world.reader("a", "k", after="first", name="same node")
@@ -439,7 +433,6 @@ def living(world: World) -> None:
 
 
 def killed_after_commit(world: World) -> None:
-    clocked(world)
     world.reader("a", "k", name="first")
     announced(world, dies_after="commit", after="first")
     world.reader("a", "k", after="first", name="same node")
@@ -447,7 +440,6 @@ def killed_after_commit(world: World) -> None:
 
 
 def killed_and_lapsed(world: World) -> None:
-    clocked(world)
     world.reader("a", "k", name="first")
     announced(world, dies_after="commit", after="first")
     world.event("time passes", time_passes, after="writer")
@@ -456,7 +448,6 @@ def killed_and_lapsed(world: World) -> None:
 
 def killed_before_commit(world: World) -> None:
     """And another one after him, while his mark is still there or has lapsed."""
-    clocked(world)
     announced(world, dies_after="enter", name="dead")
     announced(world, after="dead")
     world.event("time passes", time_passes, after="dead")
@@ -464,7 +455,6 @@ def killed_before_commit(world: World) -> None:
 
 
 def two_writers(world: World) -> None:
-    clocked(world)
     announced(world, name="writer")
     announced(world, name="other writer")
     world.reader("a", "k", name="one")
@@ -472,7 +462,6 @@ def two_writers(world: World) -> None:
 
 def late_tags(world: World) -> None:
     """The tag that is written comes up only while the fill runs."""
-    clocked(world)
     for reader, after in (("one", None), ("two", "one")):
         world.reader("a", "k", tags=["list"], late=["item:1"], name=reader, after=after)
     announced(world, tags=("item:1",), dies_after="commit", after="two")
@@ -481,7 +470,6 @@ def late_tags(world: World) -> None:
 
 def evicted_and_lapsed(world: World) -> None:
     """The mark is lost and its writer dies: stale at most until a trial is over."""
-    clocked(world)
 
     def over(world: World) -> None:
         time_passes(world)
@@ -501,7 +489,7 @@ def _unpromised(make, world: World):
 
     def actions():
         for doing in make():
-            if doing.startswith("Leave"):
+            if doing.startswith("leaves"):
                 return
             yield doing
 
@@ -533,7 +521,6 @@ def test_a_writer_who_only_invalidates_is_found_out_when_he_dies() -> None:
     """So that the schedules above mean something."""
 
     def unannounced(world: World) -> None:
-        clocked(world)
         world.reader("a", "k", name="first")
         announced(world, is_announced=False, dies_after="commit", after="first")
         world.reader("a", "k", after="writer", name="then")

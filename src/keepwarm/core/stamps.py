@@ -51,10 +51,13 @@ class Stamp:
         return self.writers == "-" and self.provisional_until == 0
 
     def is_due(self, now_ms: int) -> bool:
-        """Whether the store would replace it now: its marks, or its trial, are over."""
-        if self.provisional_until and self.provisional_until <= now_ms:
-            return True
-        return self.is_dirty and not living(self.writers, now_ms)
+        """Whether the store would replace it now: its marks, or else its trial, are over.
+
+        Not at the end of a trial while a writer is inside: that would take his mark away.
+        """
+        if self.is_dirty:
+            return not living(self.writers, now_ms)
+        return 0 < self.provisional_until <= now_ms
 
     def format(self) -> str:
         return f"{self.nonce} {self.soft} {self.born} {self.provisional_until} {self.writers}"

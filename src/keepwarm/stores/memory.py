@@ -256,8 +256,7 @@ class MemoryStore:
                 if not nonce:
                     nonce = self._nonce()
                     self._position += 1
-                trial = self._trial_until if old is None else 0
-                self._stamps[name] = Stamp(nonce, nonce, self._position, trial)
+                self._stamps[name] = self._anew(nonce, old, ())
         return self._read(ReadShared((), step.stamps))
 
     def _confirm(self, step: Confirm) -> dict[str, Stamp] | None:

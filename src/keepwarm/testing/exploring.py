@@ -79,15 +79,18 @@ def sample(
     seed: int,
     schedules: int,
     rules: Rules | None = None,
+    stop_at_first: bool = True,
 ) -> Exploration:
-    """Play `schedules` random schedules, the same for the same seed."""
+    """Play up to `schedules` random schedules, the same for the same seed."""
     dice = random.Random(seed)
     reads = 0
     failures: list[Failure] = []
-    for _ in range(schedules):
+    for played in range(1, schedules + 1):
         world, taken, _ = _play(build, rules, lambda n, at: dice.randrange(n))
         reads += len(world.reads)
         failures += _failures(world, taken)
+        if failures and stop_at_first:
+            return Exploration(played, reads, tuple(failures), is_complete=False)
     return Exploration(schedules, reads, tuple(failures), is_complete=False)
 
 

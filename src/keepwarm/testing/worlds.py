@@ -1,9 +1,10 @@
 """Every interleaving of a few recipes, played without a clock, a loop or a server.
 
 A world is a shared store, a database and some nodes (processes with a near tier). Its
-actors run the real recipes: at each step that touches something shared, `explore` (in
-`keepwarm.testing.exploring`) decides who goes next and looks at each finished read: one
-that began after an invalidation was acknowledged must not return data from before it.
+actors run the real recipes over the real store in memory and the real mirror: at each step
+that touches something shared, `explore` (in `keepwarm.testing.exploring`) decides who goes
+next and looks at each finished read: one that began after an invalidation was acknowledged
+must not return data from before it.
 
     def race(world):
         world.reader("a", "k")
@@ -12,77 +13,51 @@ that began after an invalidation was acknowledged must not return data from befo
 
     found = explore(race)
     assert not found.failures, found.failures[0]
-    print(found)                      # 210 schedules, 0 failures
+    print(found)                      # 2246 schedules, 0 failures
+
+`world.near("a")` gives node a a mirror under a lease (strict). What is announced to it is
+heard, lost, or overtaken by time as the schedule says; time passes only where an actor says
+so, or where somebody waits for a deadline.
 """
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import count
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from keepwarm.core import fetch as fetching
 from keepwarm.core import fetch_many as fetching_many
 from keepwarm.core import fill as filling
 from keepwarm.core import invalidate as invalidating
-from keepwarm.core.entry import Debt
+from keepwarm.core import keep as keeping
+from keepwarm.core import write as writing
 from keepwarm.core.fetch import Answer
 from keepwarm.core.globs import Glob
+from keepwarm.core.mirror import Mirror, Told
 from keepwarm.core.policy import Policy
 from keepwarm.core.stamps import stamp_of_tag, stamps_of
-from keepwarm.core.steps import (
-    AddPattern,
-    Away,
-    CallOrigin,
-    Capture,
-    Changed,
-    ChangeStamps,
-    CloseFlight,
-    Confirm,
-    Decode,
-    Decoded,
-    DeleteShared,
-    Dice,
-    DropNear,
-    Elect,
-    Fill,
-    Filled,
-    FillMany,
-    Instant,
-    NewEpoch,
-    Now,
-    Owe,
-    Produced,
-    Raised,
-    ReadMirror,
-    ReadNear,
-    ReadPatterns,
-    ReadShared,
-    Recipe,
-    Refresh,
-    Release,
-    Settle,
-    Step,
-    Subject,
-    WriteNear,
-    WriteShared,
-)
+from keepwarm.core.steps import Capture, Changed, Handed, Recipe, Renew, Step, Strike, Subject
+from keepwarm.core.times import TIMES
 from keepwarm.stores.memory import MemoryStore
-from keepwarm.stores.near import NearTier
+from keepwarm.testing.nodes import NEAR_BYTES, Actions, Actor, After, Flight, Message, Node, Waiting
+from keepwarm.testing.playing import MONO, WALL, Run
 
-Actions: TypeAlias = Generator[str, None, None]
-"""An actor: yields what it is about to do, does it when it is resumed."""
 
-_NEAR_BYTES = 1 << 20
-_WALL, _MONO = 1_700_000_000.0, 1_000.0
+def unlike(_node: str, _nth_of_node: int, nth: int) -> str:
+    """A nonce that nobody has drawn before."""
+    return f"n{nth}"
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The recipes under test; a mutant replaces one to show that the check can fail."""
+    """The recipes under test; a mutant replaces one to show that the check can fail.
+
+    `nonce` is what a node draws as its n-th, the n-th of all.
+    """
 
     fetch: Callable[[Subject], Recipe[Any]] = fetching.fetch
     fill: Callable[[Any], Recipe[Any]] = filling.fill
     invalidate: Callable[[tuple[str, ...]], Recipe[Any]] = invalidating.invalidate
+    nonce: Callable[[str, int, int], str] = unlike
 
 
 @dataclass(slots=True)
@@ -95,51 +70,33 @@ class Read:
     at_least: int
 
 
-@dataclass(slots=True, eq=False)
-class _Flight:
-    subject: Subject
-    token: Any
-    result: Any = None
-    is_done: bool = False
-    is_joined: bool = False
-    is_started: bool = False
-
-
-@dataclass(slots=True)
-class _Node:
-    near: NearTier = field(default_factory=lambda: NearTier(_NEAR_BYTES))
-    flights: dict[Any, _Flight] = field(default_factory=dict)
-    debt: Debt = field(default_factory=Debt)
-
-
-@dataclass(slots=True)
-class _Actor:
-    name: str
-    make: Callable[[], Actions]
-    after: str | None
-    actions: Actions | None = None
-    doing: str = ""
-    is_done: bool = False
-    waits_for: _Flight | None = None
-
-
 class World:
     """What the actors share. Made anew for each schedule, always in the same state."""
 
     def __init__(self, rules: Rules | None = None) -> None:
         self.rules = rules or Rules()
-        nonces = count(1)
-        self.store = MemoryStore(_NEAR_BYTES, lambda: f"n{next(nonces)}")
-        self.is_away = False
         self.clock_s = 0.0
+        self.is_away = False
+        self.is_origin_down = False
+        self.elects = False
+        """Whether fills elect one leader over all nodes."""
         self.policy = Policy(ttl="5m", jitter=0)
         self.versions: dict[str, int] = {}
         self.acked: dict[str, int] = {}
+        self.origin_calls = 0
         self.reads: list[Read] = []
         self.story: list[str] = []
-        self.actors: list[_Actor] = []
-        self._nodes: dict[str, _Node] = {}
-        self._flights = count(1)
+        self.actors: list[Actor] = []
+        self.confirmed: dict[str, set[tuple[str, str]]] = {}
+        self.handed: dict[str, Handed] = {}
+        self._nodes: dict[str, Node] = {}
+        self._asking = Node("")
+        self._draws = self._flights = 0
+        self._time = Actor("time", self._passing, ())
+        self.store = MemoryStore(NEAR_BYTES, self._nonce, clock=lambda: WALL + self.clock_s)
+        self.store.announce = self._announce
+        self.store.hand = self._hand
+        self._vouch()
 
     # What a scenario is made of.
 
@@ -150,35 +107,44 @@ class World:
         *,
         tags: Sequence[str] = (),
         late: Sequence[str] = (),
-        after: str | None = None,
+        inner: str = "",
+        relays: str = "",
+        after: After = None,
         name: str = "",
         times: int = 1,
         batch: bool = False,
+        is_checked: bool = True,
     ) -> None:
         """Reads `key` on `node`, depending on `tags`; `late` are named only by the fill.
 
-        As a `batch` it is read together with another key.
+        `inner` is a key that its origin reads through the cache; if it `relays` one, that one's
+        value is its own, and it is held to that one's acknowledgements. As a `batch` it is read
+        together with another key.
         """
         name = name or f"reader {node}"
-        subject = self._subject(key, tuple(tags) or (f"tag:{key}",))
+        subject = self.subject(key, tags)
 
         def actions() -> Actions:
             for _ in range(times):
-                at_least = self.acked.get(key, 0)
+                at_least = self.acked.get(relays or key, 0)
                 recipe = (
-                    fetching_many.fetch_many((subject, self._subject(f"{key}:other", ("other",))))
+                    fetching_many.fetch_many((subject, self.subject(f"{key}:other", ("other",))))
                     if batch
                     else self.rules.fetch(subject)
                 )
-                run = self._run(name, node, recipe, tuple(late))
+                run = Run(self, name, self.node(node), recipe, tuple(late), inner, relays)
                 yield from run
                 result = run.result[subject.name] if batch else run.result
-                assert isinstance(result, Answer), result
+                if not isinstance(result, Answer):
+                    assert self.is_origin_down, result
+                    self.story.append(f"{name}: gets the origin's error")
+                    continue
                 version = int(result.value)
                 self.story.append(f"{name}: got version {version}")
-                self.reads.append(Read(name, key, version, at_least))
+                if is_checked:
+                    self.reads.append(Read(name, key, version, at_least))
 
-        self._add(name, actions, after)
+        self._add(name, actions, after, node)
 
     def writer(
         self,
@@ -186,18 +152,18 @@ class World:
         *,
         tags: Sequence[str] = (),
         node: str = "w",
-        after: str | None = None,
+        after: After = None,
         name: str = "writer",
         glob: str | None = None,
         clear: bool = False,
         is_key: bool = False,
     ) -> None:
         """Commits a new version of `key`, then invalidates its tags (or glob, key, all)."""
-        stamps = tuple(stamp_of_tag(tag) for tag in (tuple(tags) or (f"tag:{key}",)))
+        stamps = self._stamps(key, tags)
 
         def actions() -> Actions:
             yield "commits"
-            self.versions[key] = version = self.versions.get(key, 0) + 1
+            version = self._commit(key)
             recipe: Recipe[Any]
             if clear:
                 recipe = invalidating.clear()
@@ -207,15 +173,116 @@ class World:
                 recipe = invalidating.invalidate_keys((key,), (f"w:{key}",))
             else:
                 recipe = self.rules.invalidate(stamps)
-            run = self._run(name, node, recipe, ())
+            run = self.run(name, node, recipe)
             yield from run
             if isinstance(run.result, Changed):
-                self.acked[key] = max(version, self.acked.get(key, 0))
-                self.story.append(f"{name}: is acknowledged for version {version}")
+                self._acknowledge(name, key, version)
 
-        self._add(name, actions, after)
+        self._add(name, actions, after, node)
 
-    def event(self, name: str, act: Callable[["World"], None], *, after: str | None = None) -> None:
+    def announced_writer(
+        self,
+        key: str,
+        *,
+        tags: Sequence[str] = (),
+        node: str = "w",
+        after: After = None,
+        name: str = "writer",
+        promises_from: str = "commit",
+    ) -> None:
+        """As `cache.writing(tags)`: enters, checks his marks and commits, leaves.
+
+        Reads are held to the new version from the `commit` on: kill him when you like. Where
+        his marks can be evicted only from the `leave` on.
+        """
+        stamps = self._stamps(key, tags)
+
+        def actions() -> Actions:
+            entering = self.run(name, node, writing.enter(name, stamps))
+            yield from entering
+            if not isinstance(entering.result, Changed):
+                return
+            checking = self.run(name, node, writing.check(name, stamps))
+            yield from checking
+            if checking.result is not None:
+                self.story.append(f"{name}: gives up, as {checking.result.why}")
+                return
+            within = self.clock_s + TIMES.writer_s
+            yield "commits"
+            if self.clock_s >= within:
+                self.story.append(f"{name}: was too slow, which is assumed of the dead only")
+                return
+            version = self._commit(key)
+            if promises_from == "commit":
+                self._acknowledge(name, key, version)
+            leaving = self.run(name, node, writing.leave(name, stamps))
+            yield from leaving
+            if isinstance(leaving.result, Changed):
+                self._acknowledge(name, key, version)
+
+        self._add(name, actions, after, node)
+
+    def keeper(self, node: str, key: str, *, after: After = None, name: str = "") -> None:
+        """Reads the database by hand, and later sets what it has read: `unfenced`."""
+        name = name or f"keeper {node}"
+
+        def actions() -> Actions:
+            yield "reads the database by hand"
+            payload = str(self.versions.get(key, 0)).encode()
+            recipe = keeping.keep(((self.subject(key), payload),))
+            yield from self.run(name, node, recipe)
+
+        self._add(name, actions, after, node)
+
+    def near(self, *nodes: str, holding: Sequence[str] = ()) -> None:
+        """Give these nodes a mirror, under a lease that has just been granted.
+
+        With copies of the keys `holding`, whose stamps are settled and mirrored.
+        """
+        names = tuple(name for key in holding for name in self.subject(key).stamps)
+        self.ask(self._asking, Capture(names))
+        self.clock_s += TIMES.writer_s  # their trials are over
+        self.ask(self._asking, Capture(names))
+        for name in nodes:
+            node = self.node(name)
+            node.mirror = Mirror(TIMES.lease_s)
+            step = node.mirror.renewing(name, node.fresh_incarnation(), MONO + self.clock_s)
+            node.mirror.renewed(step, self.store.answer(step), MONO + self.clock_s)
+            for key in holding:
+                self.reader(name, key)
+        while ready := self.runnable():
+            self.advance(ready[0])
+        self.actors.clear()
+        self.reads.clear()
+        self.story.clear()
+
+    def _vouch(self) -> None:
+        """The registry is a lease old: whoever is not in it holds no lease."""
+        self.store.answer(Strike((), self.store.answer(Renew()).registry, is_whole=True))
+
+    def renewal(self, node: str, *, after: After = None, name: str = "") -> None:
+        """Renews the lease of `node`; the answer comes when what is before it was heard."""
+
+        def actions() -> Actions:
+            home = self.node(node)
+            mirror = home.mirror
+            if mirror is None:
+                return  # another process, since the one before was killed
+            yield "sends a renewal"
+            step = mirror.renewing(node, home.fresh_incarnation(), MONO + self.clock_s)
+            yield "is granted by the store"
+            if not home.is_connected:
+                return
+            renewed = self.ask(home, step)
+            message = Message()
+            home.inbox.append(message)
+            yield home.turn_of(message, "is answered")
+            if home.has(message):
+                mirror.renewed(step, renewed, MONO + self.clock_s)
+
+        self._add(name or f"renewal {node}", actions, after, node)
+
+    def event(self, name: str, act: Callable[["World"], None], *, after: After = None) -> None:
         """Something that happens once, at any moment: an eviction, a flush, time passing."""
 
         def actions() -> Actions:
@@ -224,26 +291,61 @@ class World:
 
         self._add(name, actions, after)
 
+    # What an event may do.
+
     def evict_stamps(self, *names: str) -> None:
         """Lose the stamps of these tags or keys, as under memory pressure."""
         for name in names:
             for stamp in (stamp_of_tag(name), *stamps_of(name, ())):
                 self.store.evict(stamp)
 
+    def lose_announcement(self, node: str) -> None:
+        """Lose the first that `node` has not heard yet, while others go on arriving."""
+        inbox = self.node(node).inbox
+        for message in inbox:
+            if message.is_announcement:
+                inbox.remove(message)
+                return
+
+    def lose_next(self, node: str) -> None:
+        """Lose the next that is announced to `node`."""
+        self.node(node).to_lose += 1
+
+    def cut(self, node: str) -> None:
+        """Nothing reaches `node` any more, and it does not know that yet."""
+        self.node(node).is_connected = False
+
+    def reconnect(self, node: str) -> None:
+        home = self.node(node)
+        home.forget()
+        home.is_connected = True
+
+    def crash(self, node: str) -> None:
+        """Kill the process: its actors are gone, and what it held."""
+        for actor in self.actors:
+            if actor.node == node and (actor.actions is not None or actor.is_inside):
+                actor.is_done = True
+        self.node(node).forget()
+        del self._nodes[node]
+
+    def passes(self, seconds: float) -> None:
+        self.clock_s += seconds
+
     # Running it.
 
-    def runnable(self) -> list[_Actor]:
+    def runnable(self) -> list[Actor]:
         done = {actor.name for actor in self.actors if actor.is_done}
         known = {actor.name for actor in self.actors}
-        return [
+        ready = [
             actor
             for actor in self.actors
             if not actor.is_done
-            and (actor.waits_for is None or actor.waits_for.is_done)
-            and (actor.after is None or actor.after in done or actor.after not in known)
+            and (actor.waiting is None or self._is_over(actor.waiting))
+            and all(name in done or name not in known for name in actor.after)
         ]
+        return [*ready, self._time] if self._deadlines() else ready
 
-    def advance(self, actor: _Actor) -> None:
+    def advance(self, actor: Actor) -> None:
         """Let one actor do the step it is at, and go on to its next."""
         if actor.actions is None:
             actor.actions = actor.make()
@@ -251,180 +353,114 @@ class World:
         self.story.append(f"{actor.name}: {actor.doing}")
         self._step(actor)
 
-    def _step(self, actor: _Actor) -> None:
+    def _step(self, actor: Actor) -> None:
         assert actor.actions is not None
-        actor.waits_for = None
+        actor.waiting = None
         try:
             doing = next(actor.actions)
         except StopIteration:
             actor.is_done = True
             return
         actor.doing = str(doing)
-        if isinstance(doing, _Waiting):
-            actor.waits_for = doing.flight
+        if isinstance(doing, Waiting):
+            actor.waiting = doing
 
-    def _add(self, name: str, make: Callable[[], Actions], after: str | None) -> None:
+    def _is_over(self, waiting: Waiting) -> bool:
+        return waiting.is_over() or (waiting.until is not None and self.clock_s >= waiting.until)
+
+    def _deadlines(self) -> list[float]:
+        waits = (actor.waiting for actor in self.actors if not actor.is_done)
+        return [w.until for w in waits if w and w.until is not None and not self._is_over(w)]
+
+    def _passing(self) -> Actions:
+        while True:
+            yield "passes, until somebody has waited long enough"
+            self.clock_s = min(self._deadlines())
+
+    def _add(self, name: str, make: Callable[[], Actions], after: After, node: str = "") -> None:
         if any(actor.name == name for actor in self.actors):
             name = f"{name} {1 + sum(a.name.startswith(name) for a in self.actors)}"
-        self.actors.append(_Actor(name, make, after))
+        names = (after,) if isinstance(after, str) else after or ()
+        self.actors.append(Actor(name, make, names, node))
 
-    def _subject(self, key: str, tags: tuple[str, ...]) -> Subject:
+    def _commit(self, key: str) -> int:
+        self.versions[key] = version = self.versions.get(key, 0) + 1
+        return version
+
+    def _acknowledge(self, name: str, key: str, version: int) -> None:
+        if version > self.acked.get(key, 0):
+            self.acked[key] = version
+            self.story.append(f"{name}: is acknowledged for version {version}")
+
+    # What the recipes' runs need.
+
+    def node(self, name: str) -> Node:
+        return self._nodes.setdefault(name, Node(name))
+
+    def run(self, who: str, node: str, recipe: Recipe[Any]) -> Run:
+        """A recipe for an actor of one's own to `yield from`; then it has a `result`."""
+        return Run(self, who, self.node(node), recipe)
+
+    def subject(self, key: str, tags: Sequence[str] = ()) -> Subject:
+        tags = tuple(tags) or (f"tag:{key}",)
         stamps = stamps_of(key, tags)
         return Subject(f"w:{key}", key, "p", self.policy, tags, stamps, stamps)
 
-    def _run(self, who: str, node: str, recipe: Recipe[Any], late: tuple[str, ...]) -> "_Run":
-        return _Run(self, who, self._nodes.setdefault(node, _Node()), recipe, late)
+    def _stamps(self, key: str, tags: Sequence[str]) -> tuple[str, ...]:
+        return tuple(stamp_of_tag(tag) for tag in (tuple(tags) or (f"tag:{key}",)))
 
-    def start_flight(self, node: _Node, flight: _Flight, late: tuple[str, ...]) -> None:
-        """A new actor for a fill."""
-        name = f"fill {next(self._flights)}"
+    def ask(self, node: Node, step: Step[Any]) -> Any:
+        """Have the store answer, with nonces that `node` draws."""
+        self._asking = node
+        return self.store.answer(step)
+
+    def _nonce(self) -> str:
+        self._draws += 1
+        self._asking.draws += 1
+        return self.rules.nonce(self._asking.name, self._asking.draws, self._draws)
+
+    def _hand(self, _waiter: str, lease: str, is_stored: bool) -> None:
+        self.handed[lease] = Handed.STORED if is_stored else Handed.UNSTORED
+
+    def _announce(self, told: Told) -> None:
+        for node in self._nodes.values():
+            if node.mirror is None or not node.is_connected:
+                continue
+            if node.to_lose:
+                node.to_lose -= 1
+            else:
+                message = Message(is_announcement=True)
+                node.inbox.append(message)
+                self._deliver(node, message, told)
+
+    def _deliver(self, node: Node, message: Message, told: Told) -> None:
+        """A new actor: the node hears it, and confirms."""
+
+        def actions() -> Actions:
+            yield node.turn_of(message, f"hears of change {told.number}")
+            if not node.has(message):
+                return
+            assert node.mirror is not None
+            node.mirror.told(told)  # obeyed first, confirmed only then
+            who = (node.name, node.mirror.incarnation)
+            self.confirmed.setdefault(told.id, set()).add(who)
+
+        self._add(f"node {node.name}", actions, None, node.name)
+        hearing = self.actors[-1]
+        hearing.actions, hearing.is_inside = actions(), True
+        self._step(hearing)  # up to its waiting
+
+    def start_flight(self, flight: Flight, run: Run) -> None:
+        """A new actor, for a fill that `run` wants."""
+        node = run.node
+        self._flights += 1
+        name = f"fill {self._flights}"
 
         def actions() -> Actions:
             recipe = self.rules.fill(((flight.subject, flight.token),))
-            run = _Run(self, name, node, recipe, late, flight)
-            yield from run
+            flying = Run(self, name, node, recipe, run.late, run.inner, run.relays, flight)
+            yield from flying
             node.flights = {k: f for k, f in node.flights.items() if f is not flight}
-            flight.result, flight.is_done = run.result, True
+            flight.result, flight.is_done = flying.result, True
 
-        self.actors.append(_Actor(name, actions, None))
-
-
-class _Waiting(str):
-    """Says that an actor is waiting for a flight."""
-
-    flight: _Flight
-
-    def __new__(cls, flight: _Flight) -> "_Waiting":
-        made = super().__new__(cls, "has its fill's result")
-        made.flight = flight
-        return made
-
-
-@dataclass(slots=True)
-class _Run:
-    """Runs a recipe as actions, one scheduling point per step that touches what is shared."""
-
-    world: World
-    who: str
-    node: _Node
-    recipe: Recipe[Any]
-    late: tuple[str, ...]
-    flight: _Flight | None = None
-    result: Any = None
-
-    def __iter__(self) -> Iterator[str]:
-        reply: Any = None
-        try:
-            while True:
-                step = self.recipe.send(reply)
-                if isinstance(step, Fill):
-                    flight, was_joined = self._fill(step)
-                    yield _Waiting(flight)
-                    reply = self._filled(flight, was_joined)
-                elif isinstance(step, FillMany):
-                    flown = [
-                        (subject.name, *self._fill(Fill(subject, token, False, step.alone)))
-                        for subject, token in step.wanted
-                    ]
-                    replies = {}
-                    for name, flight, was_joined in flown:
-                        yield _Waiting(flight)
-                        replies[name] = self._filled(flight, was_joined)
-                    reply = replies
-                elif type(step) in _LOCAL:
-                    reply = self._local(step)
-                else:
-                    yield _told(step)
-                    reply = self._shared(step)
-                    if isinstance(step, CallOrigin):
-                        yield "the origin returns"  # it takes time after it has read
-        except StopIteration as stop:
-            self.result = stop.value
-
-    def _local(self, step: Step[Any]) -> Any:
-        match step:
-            case Now():
-                return Instant(_WALL + self.world.clock_s, _MONO + self.world.clock_s)
-            case Dice():
-                return 0.0
-            case Decode():
-                return Decoded(step.payload.decode())
-            case ReadNear():
-                return self.node.near.read(step.subject.name)
-            case Owe():
-                old = self.node.debt
-                self.node.debt = Debt(
-                    old.stamps | step.debt.stamps,
-                    old.globs + step.debt.globs,
-                    old.everything or step.debt.everything,
-                )
-            case DropNear():
-                self.node.near.drop(step)
-            case WriteNear():
-                self.node.near.write(step.name, step.stored, step.proven_at, logical=step.logical)
-            case CloseFlight():
-                return self._close()
-            case Elect():
-                return (None,) * len(step.leases)
-            case _:
-                assert isinstance(step, Refresh | ReadMirror | Settle | Release)
-        return None
-
-    def _shared(self, step: Step[Any]) -> Any:
-        if isinstance(step, CallOrigin):
-            assert self.flight is not None
-            subject = self.flight.subject
-            version = str(self.world.versions.get(subject.logical, 0))
-            self.world.story.append(f"{self.who}: the origin says version {version}")
-            made = Produced(version.encode(), version, "p", subject.policy, 0.0, tags=self.late)
-            return {subject.name: made}
-        if self.world.is_away:
-            return False if isinstance(step, WriteShared) else Away("away", self.node.debt)
-        return self.world.store.answer(step)
-
-    def _fill(self, step: Fill) -> tuple[_Flight, bool]:
-        key = (step.subject.name, step.token.join_key if step.token else None)
-        flights = self.node.flights
-        found = None if step.alone else flights.get(key)
-        if found is not None:
-            found.is_joined = True
-            return found, True
-        flight = _Flight(step.subject, step.token)
-        if not step.alone and step.token is not None:
-            flights[key] = flight
-        self.world.start_flight(self.node, flight, self.late)
-        return flight, False
-
-    def _filled(self, flight: _Flight, was_joined: bool) -> Any:
-        reply = flight.result[flight.subject.name]
-        if isinstance(reply, Raised) or not was_joined:
-            return reply
-        return Filled(reply.made, reply.stored, reply.reason, reply.is_joinable, was_joined=True)
-
-    def _close(self) -> bool:
-        assert self.flight is not None
-        flight = self.flight
-        self.node.flights = {k: f for k, f in self.node.flights.items() if f is not flight}
-        return flight.is_joined
-
-
-_LOCAL = frozenset(
-    {Now, Dice, Decode, ReadNear, WriteNear, DropNear, Owe, CloseFlight, Refresh}
-    | {ReadMirror, Settle, Elect, Release}
-)
-_TOLD: dict[type, str] = {
-    ReadShared: "reads the store",
-    ReadPatterns: "reads the patterns",
-    Capture: "captures stamps, creating what is missing",
-    Confirm: "confirms that late tags were quiet",
-    WriteShared: "stores the entry",
-    ChangeStamps: "changes stamps",
-    AddPattern: "adds a pattern",
-    NewEpoch: "begins a new epoch",
-    DeleteShared: "frees the entry",
-    CallOrigin: "asks the origin",
-}
-
-
-def _told(step: Step[Any]) -> str:
-    return _TOLD.get(type(step), type(step).__name__)
+        self.actors.append(Actor(name, actions, (), node.name, is_inside=True))

@@ -55,6 +55,8 @@ local function now(random)
       return nonce, tonumber(n), epoch, tonumber(told)
     end
   end
+  -- Without it nobody can tell whether the registry is of this server or of an old snapshot.
+  redis.call('DEL', KEYS[3])
   return begin(random)
 end
 local function moved(nonce, n, told)
@@ -81,8 +83,9 @@ local function marks(writers, at)
   return #kept > 0 and table.concat(kept, ',') or '-'
 end
 local function is_due(s, at)
-  if s[4] > 0 and s[4] <= at then return true end
-  return s[5] ~= '-' and marks(s[5], at) == '-'
+  -- At the end of a trial a living writer's mark must not go with it.
+  if s[5] ~= '-' then return marks(s[5], at) == '-' end
+  return s[4] > 0 and s[4] <= at
 end
 local function prefix() return string.sub(KEYS[1], 1, -6) end
 local function announce(...)
@@ -182,7 +185,9 @@ for i = 4, #KEYS do
   local s = parse(raw)
   if not s or is_due(s, at) or (s[3] > n and s[5] == '-') then
     if not created then created = true n = n + 1 end
-    raw = join({ARGV[1], ARGV[1], n, s and 0 or at + tonumber(ARGV[2]), '-'})
+    local trial = s and s[4] or at + tonumber(ARGV[2])
+    if trial <= at then trial = 0 end
+    raw = join({ARGV[1], ARGV[1], n, trial, '-'})
     redis.call('SET', KEYS[i], raw)
   end
   found[i - 1] = raw

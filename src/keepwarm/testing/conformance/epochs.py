@@ -101,6 +101,22 @@ class EpochRules(Rules):
         assert changed.epoch == client.epoch().nonce != before.nonce
         assert changed.position == client.position() > 0
 
+    @pytest.mark.parametrize("part", ["epoch", "position", "all"])
+    def test_who_holds_a_lease_is_unknown_after_that(
+        self, client: Client, rig: Rig, part: Part
+    ) -> None:
+        """The epoch tells a restart from an old snapshot, whose registry lacks who came later.
+
+        1. a snapshot without an epoch, with a complete registry   2. B begins to hold a lease
+        3. the server dies and restarts from the snapshot          4. A's change names all but B
+        """
+        registry = client.renew("h1", "", "one").registry
+        client.strike(registry=registry, is_whole=True)
+        assert client.change(A).is_complete
+        lose(rig, part)
+
+        assert not client.change(A).is_complete
+
     @pytest.mark.parametrize("raw", FOREIGN)
     @pytest.mark.parametrize("part", ["epoch", "position"])
     def test_foreign_bytes_there_are_a_new_epoch(
@@ -136,6 +152,13 @@ class EpochRules(Rules):
         client.capture(B)  # as a fill does that could not store
 
         assert client.confirm(client.capture(A), late=[B]) is not None
+
+    def test_a_stamp_of_an_earlier_epoch_keeps_its_trial(self, client: Client) -> None:
+        """Made from nothing a moment ago, it still may stand where a writer's mark was."""
+        client.capture(A)
+        client.new_epoch()
+
+        assert not stamp_of(client.capture(A), A).is_settled
 
     def test_a_stamp_of_an_earlier_epoch_keeps_its_writer(self, client: Client) -> None:
         """The mark is what is promised; a new epoch ends entries, not writers."""

@@ -74,6 +74,33 @@ class WriterRules(Rules):
         assert not client.leave("two", A).is_lost
         assert not client.stamp(A).is_dirty
 
+    def test_a_mark_outlives_the_trial_of_its_stamp(self, hasty: Client, brief_rig: Rig) -> None:
+        """What was made from nothing is replaced when its trial ends; not while a writer is inside.
+
+        1. a reader captures a cold tag: on trial until D   2. a writer enters, checks his mark
+        3. the trial ends; a reader captures, reads the old row and stores it
+        4. the writer commits and is killed: stale until the ttl
+        """
+        hasty.capture(A)
+        brief_rig.wait(0.6 * brief_rig.times.writer_s)
+        hasty.enter("w", A)
+        brief_rig.wait(0.6 * brief_rig.times.writer_s)
+
+        assert set(marks(stamp_of(hasty.capture(A), A))) == {"w"}
+        assert hasty.inside("w", A)
+
+    def test_who_left_after_the_trial_leaves_it_settled(
+        self, hasty: Client, brief_rig: Rig
+    ) -> None:
+        """His new nonce is as good as the one that the end of the trial would have drawn."""
+        hasty.capture(A)
+        brief_rig.wait(0.6 * brief_rig.times.writer_s)
+        hasty.enter("w", A)
+        brief_rig.wait(0.6 * brief_rig.times.writer_s)
+
+        assert not hasty.leave("w", A).is_lost
+        assert hasty.stamp(A).is_settled
+
     def test_names_that_begin_alike_are_different_writers(self, client: Client) -> None:
         client.enter("w", A)
         client.enter("w2", A)
