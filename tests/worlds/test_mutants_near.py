@@ -30,7 +30,7 @@ def test_an_evicted_registry_must_not_be_believed_complete(monkeypatch: pytest.M
 
 def test_a_lapsed_lease_must_not_keep_its_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
     def keeping(mirror: Mirror) -> None:
-        mirror._lease_until = float("-inf")
+        mirror.pulse.lease_until = float("-inf")
 
     monkeypatch.setattr(Mirror, "_lapse", keeping)
     must_fail(sample(lapsed, seed=1, schedules=2_000))
