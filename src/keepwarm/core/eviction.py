@@ -31,11 +31,10 @@ GONE, SMALL, MAIN = range(3)
 
 _LAPS = 2  # uses that count; more would keep yesterday's favourites for days
 _LEAST, _START, _MOST = 0.1, 0.25, 0.9  # the small queue's share of the room
-# Per live entry. More would remember loops that cannot fit, and give up the main queue for
-# them: with 1.5, up to 8 points under LRU; with none, the size could not be found.
-_GHOSTS = 0.8
+# Per live entry. With twice as many, loops that cannot fit are remembered, too, and the main
+# queue is given up for them: up to 8 points under LRU.
+_GHOSTS = 0.7
 _MOST_LAPS = 128  # given out in one eviction: had everybody been used, it would walk over all
-_SHRINKING = 1.5  # times as quick as growing: a small queue too large costs more than one too small
 _WAYS = 8
 _BITS = 30  # of a fingerprint; two more say why it left
 
@@ -86,16 +85,17 @@ class Queue:
 
     def sweep(self, steps: int, is_over: Callable[[Resident], bool]) -> list[Resident]:
         """Those among the next `steps` residents of whom `is_over` is true; they stay in line."""
-        if not self._rest:
-            self._rest, self._swept = self._swept, self._rest
-        rest, swept = self._rest, self._swept
         over = []
-        for _ in range(min(steps, len(rest))):
-            resident = rest.popleft()
+        for _ in range(min(steps, len(self))):
+            if not self._rest:
+                self._rest, self._swept = self._swept, self._rest
+            resident = self._rest.popleft()
             if resident.place:
-                swept.append(resident)
+                self._swept.append(resident)
                 if is_over(resident):
                     over.append(resident)
+            elif not self._rest and not self._swept:
+                break
         return over
 
     def parts(self) -> tuple[deque[Resident], ...]:
@@ -200,16 +200,16 @@ class Eviction:
                 if resident is None:
                     return None
             if resident.place == SMALL:
-                if not resident.uses:
+                if not resident.uses or laps >= _MOST_LAPS:
                     return self._leave(resident, LEFT_SMALL)
                 self._small_size -= self._size_of(resident)
                 resident.place, resident.uses = MAIN, 0
             elif not resident.uses or laps >= _MOST_LAPS:
                 return self._leave(resident, LEFT_MAIN)
             else:
-                laps += 1
                 resident.uses = min(resident.uses, _LAPS) - 1
             self._main.append(resident)
+            laps += 1
 
     def end(self, resident: Resident) -> None:
         """Let go of a resident who expired or was invalidated."""
@@ -252,5 +252,5 @@ class Eviction:
             step *= max(1.0, main / max(1, small))
             self.small_share = min(_MOST, self.small_share + step)
         elif why == LEFT_MAIN:
-            step *= max(1.0, small / max(1, main)) * _SHRINKING
+            step *= max(1.0, small / max(1, main))
             self.small_share = max(_LEAST, self.small_share - step)

@@ -13,7 +13,7 @@ from keepwarm.core.eviction import Eviction, Resident
 
 V = TypeVar("V")
 
-_SWEPT = 8  # residents looked at by each write: all of them in a eighth as many writes
+_SWEPT = 8  # residents looked at by each write: all of them in an eighth as many writes
 _RELEASED = 32  # by each write, of what was cleared
 # One that takes more than this share of the room, and more than a few others, costs more
 # hits than it can give: on web logs refusing it gave 15 points of hits over byte-LRU,
@@ -57,7 +57,7 @@ class Bounded(Generic[V]):
         self._instants_of = instants_of
         self._forgotten = forgotten
         self._eviction = Eviction(lambda resident: size_of(resident.name, resident.value))
-        self._cleared: list[dict[str, Resident] | deque[Any]] = []
+        self._cleared: list[dict[Any, Any] | deque[Any]] = []
 
     def __len__(self) -> int:
         return len(self.residents)
@@ -98,12 +98,6 @@ class Bounded(Generic[V]):
         self._expire(now)
         return resident.place != 0
 
-    def swap(self, resident: Resident, value: V) -> None:
-        """Keep another form of the same value; not a use, and nothing else leaves for it."""
-        by = self._size_of(resident.name, value) - self._size_of(resident.name, resident.value)
-        resident.value = value
-        self._eviction.resized(resident, by)
-
     def pop(self, name: str) -> V | None:
         resident = self.residents.get(name)
         if resident is None:
@@ -117,8 +111,12 @@ class Bounded(Generic[V]):
 
         Freeing a hundred thousand entries takes longer than an event loop may stand still.
         """
-        self._cleared += [self.residents, *self._eviction.clear()]
+        self.let_go(self.residents, *self._eviction.clear())
         self.residents = {}
+
+    def let_go(self, *held: dict[Any, Any] | deque[Any]) -> None:
+        """Have these emptied a little at a time, by the writes that follow."""
+        self._cleared += held
 
     def _is_too_large(self, size: int) -> bool:
         if size <= _LARGEST_SHARE * self.max_bytes:

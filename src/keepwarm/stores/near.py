@@ -20,24 +20,35 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from itertools import islice
+from typing import Any
 
-from keepwarm.core.entry import Stored
+from keepwarm.core.entry import Stored, names_of
 from keepwarm.core.eviction import Resident
 from keepwarm.core.steps import DropNear, Held
 from keepwarm.forking import on_fork
 from keepwarm.stores.bounded import Bounded
-from keepwarm.stores.packing import Packer, instants, stamps_in
+from keepwarm.stores.packing import (
+    Misfit,
+    Packer,
+    count_stamps,
+    instants,
+    logical_in,
+    stamps_in,
+)
 
 MAX_ENTRIES = 1_000_000
 # Measured: dict slot 38, resident 48, its place in line 9, ghosts 4, the heads of the name
 # and the bytes 82, rounding 8.
 _OVERHEAD_BYTES = 190
-_INDEXED_BYTES = 260  # for each stamp in the index
-_WARM_BYTES = 1_024  # about, for the terms of a copy that is unpacked
-_WARM_SHARE = 1 / 16  # of the room, beyond it
-_FEWEST_WARM = 64
-_AT_ONCE = 2_000  # copies looked at or dropped in one call: less than 2 ms
+_INDEXED_BYTES = 120  # for each stamp in the index, about: its name, and a slot of a dict or set
+# Copies that are unpacked, too: each takes a kilobyte more than it is counted for, and its
+# payload again; so there are few, also for the collector, which looks at each.
+_FEWEST_WARM, _MOST_WARM = 64, 2_048
+_ROOM_FOR_WARM = 16 * 1_024  # bytes of the tier's room for each
+# In one call: less than 2 ms each.
+_LOOKED_AT = 2_000
+_DROPPED = 100
 
 _packer = Packer()
 
@@ -60,17 +71,18 @@ class Proof:
 class Warm(Held):
     """An unpacked copy. The same object is the same copy: what depends on it may be kept."""
 
-    __slots__ = ("_proof", "_proven_at", "logical", "memo", "size")
+    __slots__ = ("_proof", "_proven_at", "logical", "memo", "packed")
     __setattr__ = object.__setattr__
 
     def __init__(
-        self, stored: Stored, proven_at: float, proof: Proof, logical: str, size: int
+        self, stored: Stored, proven_at: float, proof: Proof, logical: str, packed: bytes
     ) -> None:
         object.__setattr__(self, "stored", stored)
         self._proven_at = proven_at
         self._proof = proof
         self.logical = logical
-        self.size = size
+        self.packed = packed
+        """What takes its place when it is no longer read; its proof may be an older one."""
         self.memo: Any = None
         """For whoever reads it: what he worked out, such as the decoded value."""
 
@@ -83,7 +95,7 @@ class NearTier:
     """Thread-safe. `wall` is the clock by which copies expire; without one they do not.
 
     One that `is_indexed` finds copies by their stamps and drops them at once. Where stamps
-    are compared at each use it need not be, and each entry takes 260 bytes per stamp less:
+    are compared at each use it need not be, and each entry takes a hundred bytes per stamp less:
     those that an invalidation ended are then no longer taken on trust, and leave when they
     are read or make room.
     """
@@ -100,7 +112,7 @@ class NearTier:
         self._wall = wall or (lambda: -math.inf)
         self._lock = threading.Lock()
         self._packer = Packer()
-        self._by_stamp: dict[str, set[str]] | None = {} if is_indexed else None
+        self._by_stamp: dict[str, str | set[str]] | None = {} if is_indexed else None
         self._items: Bounded[bytes | Warm] = Bounded(
             max_bytes,
             max_entries,
@@ -109,7 +121,7 @@ class NearTier:
             forgotten=self._unlink if is_indexed else _nobody_minds,
         )
         self._warm: deque[Resident] = deque()
-        self._most_warm = max(_FEWEST_WARM, int(_WARM_SHARE * max_bytes / _WARM_BYTES))
+        self._most_warm = max(_FEWEST_WARM, min(_MOST_WARM, max_bytes // _ROOM_FOR_WARM))
         self._proof = Proof()
         self._latest = self._void_until = -math.inf
         on_fork(self)
@@ -157,12 +169,15 @@ class NearTier:
             if resident is not None:
                 old = resident.value
                 if old.__class__ is Warm and old.stored is stored:  # proven again
-                    resident.value = Warm(stored, proven_at, self._proof, logical, old.size)
+                    resident.value = Warm(stored, proven_at, self._proof, logical, old.packed)
                     return
-            packed = self._packer.pack(name, logical, stored, proven_at)
+            try:
+                packed = self._packer.pack(name, logical, stored, proven_at)
+            except Misfit:
+                self._items.pop(name)  # better none than the one before
+                return
             if self._items.put(name, packed, self._wall()) and self._by_stamp is not None:
-                for stamp in stored.terms.stamps:
-                    self._by_stamp.setdefault(stamp[0], set()).add(name)
+                self._link(name, stored)
 
     def drop(self, step: DropNear) -> None:
         with self._lock:
@@ -177,18 +192,23 @@ class NearTier:
             self._void_until = self._latest
             if self._by_stamp is None:
                 return
-            ended = {name for stamp in step.stamps for name in self._by_stamp.get(stamp, ())}
-            looked_at = len(ended) + (len(self._items) if step.glob is not None else 0)
-            if looked_at > _AT_ONCE:
-                # To look at each would keep an event loop waiting; these are only copies.
-                self._clear()
-                return
-            if step.glob is not None:
+            ended: set[str] = set()
+            for stamp in step.stamps:
+                names = self._by_stamp.get(stamp, ())
+                if isinstance(names, str):
+                    ended.add(names)
+                elif len(ended) <= _DROPPED:
+                    ended.update(islice(names, _DROPPED + 1))
+            if step.glob is not None and len(self._items) <= _LOOKED_AT:
                 ended |= {
                     name
                     for name, resident in self._items.residents.items()
-                    if step.glob.matches(self._logical(name, resident.value))
+                    if step.glob.matches(_logical(name, resident.value))
                 }
+            elif step.glob is not None or len(ended) > _DROPPED:
+                # To look at each would keep an event loop waiting; these are only copies.
+                self._clear()
+                return
             for name in ended:
                 self._items.pop(name)
 
@@ -199,10 +219,11 @@ class NearTier:
         self._items.clear()
         self._warm.clear()
         if self._by_stamp is not None:
+            self._items.let_go(self._by_stamp)
             self._by_stamp = {}
 
     def _warmed(self, resident: Resident) -> Warm | None:
-        """Unpack a copy, and pack the one that was unpacked the longest ago."""
+        """Unpack a copy, and no longer keep so the one that was unpacked the longest ago."""
         with self._lock:
             value = resident.value
             if value is None:
@@ -211,40 +232,51 @@ class NearTier:
                 return value
             logical, held = self._packer.unpack(resident.name, value)
             proven_at = held.proven_at if held.proven_at > self._void_until else -math.inf
-            size = self._size(resident.name, value)
-            warm = Warm(held.stored, proven_at, self._proof, logical, size)
-            self._items.swap(resident, warm)
+            warm = Warm(held.stored, proven_at, self._proof, logical, value)
+            resident.value = warm
             self._warm.append(resident)
-            while len(self._warm) > self._most_warm:
+            if len(self._warm) > self._most_warm:
                 oldest = self._warm.popleft()
-                cooling = oldest.value
-                if cooling.__class__ is Warm:
-                    packed = self._packer.pack(
-                        oldest.name, cooling.logical, cooling.stored, cooling.proven_at
-                    )
-                    self._items.swap(oldest, packed)
+                if oldest.value.__class__ is Warm:
+                    oldest.value = oldest.value.packed
             return warm
 
     def _size(self, name: str, value: bytes | Warm) -> int:
         if isinstance(value, Warm):
-            return value.size
+            value = value.packed
         size = _OVERHEAD_BYTES + len(name) + len(value)
         if self._by_stamp is not None:
-            size += _INDEXED_BYTES * stamps_in(value)
+            size += _INDEXED_BYTES * count_stamps(value)
         return size
 
-    def _logical(self, name: str, value: bytes | Warm) -> str:
-        return value.logical if isinstance(value, Warm) else self._packer.unpack(name, value)[0]
+    def _link(self, name: str, stored: Stored) -> None:
+        """Note the stamps of a copy; most guard but one, so a set is made for the second."""
+        assert self._by_stamp is not None
+        for stamp in names_of(stored.terms):
+            names = self._by_stamp.setdefault(stamp, name)
+            if isinstance(names, set):
+                names.add(name)
+            elif names != name:
+                self._by_stamp[stamp] = {names, name}
 
     def _unlink(self, name: str, value: bytes | Warm) -> None:
         assert self._by_stamp is not None
-        held = value if isinstance(value, Warm) else self._packer.unpack(name, value)[1]
-        for stamp in held.stored.terms.stamps:
-            names = self._by_stamp.get(stamp[0])
-            if names is not None:
+        for stamp in _stamp_names(value):
+            names = self._by_stamp.get(stamp)
+            if isinstance(names, set):
                 names.discard(name)
-                if not names:
-                    del self._by_stamp[stamp[0]]
+            if not names or names == name:
+                self._by_stamp.pop(stamp, None)
+
+
+def _logical(name: str, value: bytes | Warm) -> str:
+    return value.logical if isinstance(value, Warm) else logical_in(name, value)
+
+
+def _stamp_names(value: bytes | Warm) -> tuple[str, ...]:
+    if isinstance(value, Warm):
+        return names_of(value.stored.terms)
+    return stamps_in(value)
 
 
 def _nobody_minds(_name: str, _value: bytes | Warm) -> None:

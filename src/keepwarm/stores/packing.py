@@ -15,10 +15,11 @@ have the form in which the library makes them are kept as they are, in MessagePa
 import math
 from binascii import a2b_base64, b2a_base64
 from struct import Struct
+from struct import error as struct_error
 
 import msgspec
 
-from keepwarm.core.entry import Stored, Terms
+from keepwarm.core.entry import Stored, Terms, names_of
 from keepwarm.core.stamps import Carried
 from keepwarm.core.steps import Held
 
@@ -55,11 +56,16 @@ class Packer:
         """Proofs are counted from here, in whole milliseconds."""
 
     def pack(self, name: str, logical: str, stored: Stored, proven_at: float) -> bytes:
+        """Raises Misfit for text that cannot be written at all (lone surrogates)."""
         try:
             return self._pack(name, logical, stored, proven_at)
-        except (Misfit, OverflowError, ValueError):
+        except (Misfit, OverflowError, ValueError, struct_error):
+            pass
+        try:
             terms = _encode_terms((logical, stored.terms))
-            return _WHOLE.pack(_AS_IT_IS, proven_at, len(terms)) + terms + stored.payload
+        except UnicodeEncodeError as error:
+            raise Misfit from error
+        return _WHOLE.pack(_AS_IT_IS, proven_at, len(terms)) + terms + stored.payload
 
     def unpack(self, name: str, data: bytes) -> tuple[str, Held]:
         """(logical key, the copy) as they were given to `pack`."""
@@ -90,7 +96,7 @@ class Packer:
             if form & _SOFTENED:
                 soft = _text(data[at : at + 16])
                 at += 16
-            stamps.append((f"{'plain' if form & _PLAIN else 'slot'}:{slot:04x}", nonce, soft))
+            stamps.append((_name(form, slot), nonce, soft))
         tags = []
         for _ in range(n_tags):
             end = at + 1 + data[at]
@@ -179,8 +185,7 @@ class Packer:
 def instants(data: bytes) -> tuple[float, float]:
     """(fresh until, kept until) of a packed copy."""
     if data[0] == _AS_IT_IS:
-        _, _, length = _WHOLE.unpack_from(data)
-        _, terms = _decode_terms(data[_WHOLE.size : _WHOLE.size + length])
+        _, terms = _as_it_is(data)
         return terms.fresh_until, terms.kept_until
     (fresh,) = _INSTANT.unpack_from(data, 5)
     flags = data[0]
@@ -190,13 +195,50 @@ def instants(data: bytes) -> tuple[float, float]:
     return fresh, _INSTANT.unpack_from(data, _HEAD.size + before)[0]
 
 
-def stamps_in(data: bytes) -> int:
+def count_stamps(data: bytes) -> int:
     """How many stamps a packed copy carries."""
-    if data[0] != _AS_IT_IS:
-        return data[1]
+    return len(_as_it_is(data)[1].stamps) if data[0] == _AS_IT_IS else data[1]
+
+
+def stamps_in(data: bytes) -> tuple[str, ...]:
+    """The names of the stamps that a packed copy carries."""
+    if data[0] == _AS_IT_IS:
+        return names_of(_as_it_is(data)[1])
+    at, found = _after_instants(data), []
+    for _ in range(data[1]):
+        form, slot, _raw = _STAMP.unpack_from(data, at)
+        at += _STAMP.size + (16 if form & _SOFTENED else 0)
+        found.append(_name(form, slot))
+    return tuple(found)
+
+
+def logical_in(name: str, data: bytes) -> str:
+    """The logical key of a packed copy."""
+    if data[0] == _AS_IT_IS:
+        return _as_it_is(data)[0]
+    if not data[0] & _LOGICAL:
+        return logical_of(name)
+    at = _after_instants(data)
+    for _ in range(data[1]):
+        at += _STAMP.size + (16 if data[at] & _SOFTENED else 0)
+    for _ in range(data[2]):
+        at += 1 + data[at]
+    end = at + 2 + _WORD.unpack_from(data, at)[0]
+    return data[at + 2 : end].decode("utf-8", "surrogatepass")
+
+
+def _as_it_is(data: bytes) -> tuple[str, Terms]:
     _, _, length = _WHOLE.unpack_from(data)
-    _, terms = _decode_terms(data[_WHOLE.size : _WHOLE.size + length])
-    return len(terms.stamps)
+    return _decode_terms(data[_WHOLE.size : _WHOLE.size + length])
+
+
+def _after_instants(data: bytes) -> int:
+    flags = data[0]
+    return _HEAD.size + 8 * ((flags & _STALE) + ((flags & _ERROR) >> 1) + ((flags & _KEPT) >> 2))
+
+
+def _name(form: int, slot: int) -> str:
+    return f"{'plain' if form & _PLAIN else 'slot'}:{slot:04x}"
 
 
 def logical_of(name: str) -> str:
