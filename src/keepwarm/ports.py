@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from keepwarm.core.entry import Seen, Stored
+from keepwarm.core.eviction import Resident
 from keepwarm.core.mirror import Mirror, Pulse
 from keepwarm.core.outcome import Outcome, Tier
 from keepwarm.core.steps import DropNear, Held, ReadShared, Step
@@ -97,6 +98,10 @@ class NearStore(Protocol):
     """Entries in this process, bounded; safe to use from several threads."""
 
     def read(self, name: str) -> Held | None: ...
+
+    def resident_of(self, name: str) -> Resident | None:
+        """Who holds the copy of that name: uses are counted there."""
+        ...
 
     def write(self, name: str, stored: Stored, proven_at: float, *, logical: str) -> None: ...
 

@@ -117,7 +117,9 @@ class Cache(BaseCache):
             observer=counters,
             clock=ticking,
             guard=guard,
-            near=NearTier(near_bytes) if local is None and near_bytes else None,
+            near=NearTier(near_bytes, wall=ticking.wall, is_indexed=bound_s > 0)
+            if local is None and near_bytes
+            else None,
             local=local,
             fills=fills or 0,
         )

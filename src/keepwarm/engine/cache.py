@@ -22,7 +22,7 @@ from keepwarm.engine.driver import AsyncDriver
 from keepwarm.engine.hints import Hints
 from keepwarm.engine.plans import Ack, Plans
 from keepwarm.engine.reading import AsyncReading
-from keepwarm.engine.straight import Glanced, Prepared, Ready
+from keepwarm.engine.straight import Glanced, Prepared
 from keepwarm.engine.threads import BlockingCache
 from keepwarm.engine.wiring import Wiring, begin, finish
 from keepwarm.engine.writing import Duties, Writing
@@ -183,10 +183,6 @@ class BaseCache(Decorators):
             build_on_nothing()  # as below
             raise
         return finish(self.plans.fetched, result, self._wiring.counters)
-
-    def is_held(self, ready: Ready) -> bool:
-        """Whether the copy that is ready is still in its tier."""
-        return self._driver is not None and self._driver.straight.is_held(ready)
 
     async def do(self, plan: Plan[T]) -> T:
         """Run a plan, and tell who listens how it went."""

@@ -32,8 +32,6 @@ class AsyncRunner(Protocol):
 
     async def fetch(self, prepared: Prepared) -> Any: ...
 
-    def is_held(self, ready: Ready) -> bool: ...
-
     async def do(self, plan: Plan[T]) -> T: ...
 
     def passed(self, outcome: Outcome) -> None: ...
@@ -52,8 +50,6 @@ class BlockingRunner(Protocol):
     def is_quick(self) -> bool: ...
 
     def fetch(self, prepared: Prepared) -> Any: ...
-
-    def is_held(self, ready: Ready) -> bool: ...
 
     def do(self, plan: Plan[T]) -> T: ...
 
@@ -160,7 +156,7 @@ class _Cached(_Handle):
         is_in_class = bool(place) and not place.endswith("<locals>")
         if not spec.is_quick or not self._cache.is_quick or is_in_class:
             return self
-        self._table = Table(self._cache.is_held)
+        self._table = Table()
         slowly = cast("Callable[..., Any]", self)
         made = make(
             spec.signature,

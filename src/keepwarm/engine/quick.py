@@ -28,9 +28,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from keepwarm.core.eviction import LAPS
 from keepwarm.engine.context import ears, is_listening
 from keepwarm.engine.guard import Gate
-from keepwarm.engine.straight import Prepared, Ready
+from keepwarm.engine.straight import Prepared, Ready, is_held
 
 PLAIN_TYPES = frozenset({int, str, bool, bytes, type(None)})
 """Of which equal values of one type are the same argument."""
@@ -64,6 +65,8 @@ class Quick:
             and not (ears.count and is_listening())
         ):
             ready.count.hits += 1
+            if ready.resident.uses < LAPS:
+                ready.resident.uses += 1
             return ready
         return None
 
@@ -80,11 +83,10 @@ class Table:
     what is held, and no call pays for more.
     """
 
-    def __init__(self, is_held: Callable[[Ready], bool]) -> None:
+    def __init__(self) -> None:
         self.ready: dict[Any, Ready] = {}
         self.prepared: dict[Any, Prepared] = {}
         self.key_of = key_of
-        self._is_held = is_held
         self._order: deque[Any] = deque()
 
     def prepare(self, key: Any, prepared: Prepared) -> None:
@@ -99,7 +101,7 @@ class Table:
         for _ in range(min(_CHECKED_A_TIME, len(self._order))):
             other = self._order.popleft()
             found = self.ready.get(other)
-            if found is None or not self._is_held(found):
+            if found is None or not is_held(found):
                 self.ready.pop(other, None)
             else:
                 self._order.append(other)
@@ -144,6 +146,8 @@ def quick_async_one(quick: Quick) -> Callable[..., Any]:
                 and not (ears.count and is_listening())
             ):
                 ready.count.hits += 1
+                if ready.resident.uses < LAPS:
+                    ready.resident.uses += 1
                 return ready.value if ready.value is not None else ready.decoded()
         elif ready is None and type(value) not in PLAIN_TYPES:
             return await slowly(value)
@@ -175,6 +179,8 @@ def quick_one(quick: Quick) -> Callable[..., Any]:
                 and not (ears.count and is_listening())
             ):
                 ready.count.hits += 1
+                if ready.resident.uses < LAPS:
+                    ready.resident.uses += 1
                 return ready.value if ready.value is not None else ready.decoded()
         elif ready is None and type(value) not in PLAIN_TYPES:
             return slowly(value)

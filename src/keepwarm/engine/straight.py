@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from keepwarm.core.entry import Life, Seen, Stored, life, names_of
+from keepwarm.core.eviction import GONE, Resident
 from keepwarm.core.judge import by_age, served
 from keepwarm.core.outcome import Reason, Tier
 from keepwarm.core.steps import Away, Held, Instant, ReadShared, Subject
@@ -50,6 +51,7 @@ class Ready:
         "is_current",
         "names",
         "pulse",
+        "resident",
         "shape",
         "stored",
         "subject",
@@ -68,7 +70,10 @@ class Ready:
         until: float,
         is_current: "Callable[[Ready], bool]",
         decode: Callable[[bytes], Any],
+        resident: Resident,
     ) -> None:
+        self.resident = resident
+        """Who holds the copy: each use is noted there, and when it leaves."""
         self.subject, self.stored = subject, stored
         self.names = names_of(stored.terms)
         self.count, self.until = count, until
@@ -120,6 +125,13 @@ class Prepared:
         return count
 
 
+def is_held(ready: Ready) -> bool:
+    """Whether the copy is still in its tier, unpacked: what was evicted is to cost nothing."""
+    resident = ready.resident
+    value = resident.value
+    return resident.place != GONE and getattr(value, "stored", value) is ready.stored
+
+
 class Straight:
     """Of one driver: the parts it shares with the other, and its own mirror."""
 
@@ -139,15 +151,16 @@ class Straight:
             return None
         subject, call, keep = prepared.subject, prepared.call, prepared.keep
         if local is not None:
-            stored = local.peek(subject.name)
-            return self._watched(subject, call, keep, local, stored, Tier.SHARED)
-        held = near.read(subject.name) if near is not None else None
+            stored, resident = local.peek(subject.name), local.resident_of(subject.name)
+            return self._watched(subject, call, keep, local, stored, resident, Tier.SHARED)
+        assert near is not None
+        held = near.read(subject.name)
         if held is None:
             return None
         if held.proven_at <= parts.clock.mono() < held.proven_at + subject.bound_s:
             return self._bounded(subject, call, held.stored)
-        watch = self._answers.mirror()
-        return self._watched(subject, call, keep, watch, held.stored, Tier.NEAR)
+        watch, resident = self._answers.mirror(), near.resident_of(subject.name)
+        return self._watched(subject, call, keep, watch, held.stored, resident, Tier.NEAR)
 
     def _watched(
         self,
@@ -156,14 +169,24 @@ class Straight:
         keep: Keep | None,
         watch: Watch | None,
         stored: Stored | None,
+        resident: Resident | None,
         tier: Tier,
     ) -> tuple[Any] | None:
-        if stored is None or watch is None:
+        if stored is None or watch is None or resident is None:
             return None
         now = boot_s()
         count = self._counters.plain(subject.policy_name, tier)
         until = now + stored.terms.fresh_until - self._parts.clock.wall()
-        ready = Ready(subject, stored, count, watch, until, self._is_current, call.codec.decode)
+        ready = Ready(
+            subject,
+            stored,
+            count,
+            watch,
+            until,
+            self._is_current,
+            call.codec.decode,
+            resident,
+        )
         if now >= until or not self._is_current(ready):
             return None
         try:
@@ -239,14 +262,6 @@ class Straight:
             self._answers.keep_near(subject.name, subject.logical, stored, asking.sent_at)
         self._count(subject, stored, prepared.counted(self._counters, tier))
         return (value,)
-
-    def is_held(self, ready: Ready) -> bool:
-        """Whether the copy is still in its tier: what was evicted is to cost nothing."""
-        local, near, name = self._parts.local, self._parts.near, ready.subject.name
-        if local is not None:
-            return local.peek(name) is ready.stored
-        held = near.read(name) if near is not None else None
-        return held is not None and held.stored is ready.stored
 
     def account(self, ready: Ready) -> None:
         """Count a hit, and tell who listens."""

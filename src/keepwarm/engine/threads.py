@@ -16,7 +16,7 @@ from keepwarm.engine.guard import Gate
 from keepwarm.engine.hints import Hints
 from keepwarm.engine.plans import Ack
 from keepwarm.engine.reading import BlockingReading
-from keepwarm.engine.straight import Glanced, Prepared, Ready
+from keepwarm.engine.straight import Glanced, Prepared
 from keepwarm.engine.wiring import Wiring, begin, finish
 from keepwarm.engine.writing import BlockingWriting
 from keepwarm.errors import ConfigurationError
@@ -115,10 +115,6 @@ class BlockingCache(Decorators):
             build_on_nothing()
             raise
         return finish(self._owner.plans.fetched, result, self._wiring.counters)
-
-    def is_held(self, ready: Ready) -> bool:
-        """As Cache.is_held."""
-        return self._driver is not None and self._driver.straight.is_held(ready)
 
     def do(self, plan: Plan[T]) -> T:
         """Run a plan, and tell who listens how it went."""

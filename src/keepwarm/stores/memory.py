@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from keepwarm.core.entry import Pattern, Patterns, Seen, Stored, Terms
+from keepwarm.core.eviction import Resident
 from keepwarm.core.mirror import Pulse, Told, told_apart
 from keepwarm.core.stamps import Epoch, Stamp, living
 from keepwarm.core.steps import (
@@ -47,7 +48,7 @@ from keepwarm.core.steps import (
 from keepwarm.core.times import TIMES, Times
 from keepwarm.forking import on_fork
 from keepwarm.stores.bounded import Bounded
-from keepwarm.stores.near import weight
+from keepwarm.stores.near import MAX_ENTRIES, weight
 
 R = TypeVar("R")
 
@@ -64,6 +65,11 @@ def new_nonce() -> str:
 
 def _writer(mark: str) -> str:
     return mark.rpartition("@")[0]
+
+
+def _over(_name: str, stored: Stored) -> tuple[float, float]:
+    """An entry lapses and is over at once: while it may be served stale it has its place."""
+    return stored.terms.kept_until, stored.terms.kept_until
 
 
 def _redis_match(pattern: str) -> Callable[[str], object]:
@@ -104,7 +110,7 @@ class MemoryStore:
         """Called with who waits, the lease and whether a value was stored, when it ends."""
         self.pulse = Pulse(math.inf)
         self._lock = threading.RLock()
-        self._entries: Bounded[Stored] = Bounded(max_bytes, 1_000_000)
+        self._entries: Bounded[Stored] = Bounded(max_bytes, MAX_ENTRIES, weight, instants_of=_over)
         self._stamps: dict[str, Stamp] = {}
         self._epoch = Epoch(nonce())
         self._position = 0
@@ -137,7 +143,7 @@ class MemoryStore:
     def after_fork(self) -> None:
         """In a forked child: empty, as another thread may have been in the middle of a change."""
         self._lock = threading.RLock()
-        self._entries = Bounded(self._entries.max_bytes, self._entries.max_entries)
+        self._entries = Bounded(self._entries.max_bytes, MAX_ENTRIES, weight, instants_of=_over)
         self._stamps, self._leases, self._holders = {}, {}, {}
         self._begin()
 
@@ -163,8 +169,11 @@ class MemoryStore:
 
     def peek(self, name: str) -> Stored | None:
         """The entry of `name`, whatever its stamps say."""
-        with self._lock:
-            return self._entries.get(name)
+        return self._entries.get(name)
+
+    def resident_of(self, name: str) -> Resident | None:
+        """As NearTier.resident_of."""
+        return self._entries.residents.get(name)
 
     def holds(self, terms: Terms) -> bool:
         """Whether an entry of those terms is alive beyond doubt; no lock, nothing made."""
@@ -278,13 +287,13 @@ class MemoryStore:
 
     def _write(self, step: WriteShared) -> bool:
         for name, stored in step.entries:
-            self._entries.put(name, stored, weight(name, stored))
+            self._entries.put(name, stored, step.now)
         return True
 
     def _replace(self, step: ReplaceShared) -> bool:
         if self._entries.get(step.name) != step.old:
             return False
-        return self._entries.put(step.name, step.new, weight(step.name, step.new))
+        return self._entries.put(step.name, step.new, step.now)
 
     def _delete(self, step: DeleteShared) -> None:
         for name in step.names:
