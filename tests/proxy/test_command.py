@@ -1,12 +1,14 @@
 """`keepwarm proxy` as somebody starts it: what it says, serves, refuses, and how it ends."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -181,3 +183,14 @@ def test_a_missing_server_names_its_extra(missing: str) -> None:
 
     assert ended.returncode == 2
     assert "pip install 'keepwarm[proxy]'" in ended.stderr
+
+
+def test_the_page_lists_every_option() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "proxy.md").read_text(encoding="utf-8")
+    asked = subprocess.run(
+        [*COMMAND, "--help"], capture_output=True, text=True, timeout=30, env=ENVIRONMENT
+    )
+    options = set(re.findall(r"--[a-z][a-z-]+", asked.stdout)) - {"--help"}
+
+    assert {"--listen", "--upstream"} <= options
+    assert [option for option in sorted(options) if option not in page] == []
