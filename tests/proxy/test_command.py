@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from keepwarm.proxy.servers import SERVERS
+from keepwarm.stores.redis.server import EmbeddedServer
 
 from .clients import Client, fetch, get
 from .origins import Origin, Peer
@@ -108,6 +109,26 @@ def test_it_says_for_people_where_it_listens() -> None:
     assert line.startswith("listening on http://127.0.0.1:")
     assert line.endswith(f" (uvicorn), forwarding to {origin.url}\n")
     assert rest == "stopped\n"
+
+
+def test_two_proxies_share_what_is_in_a_store() -> None:
+    """One fills, the other answers; an unsafe request to either ends it for both."""
+    page = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=3600\r\nContent-Length: 2\r\n\r\nok"
+    with (
+        EmbeddedServer() as store,
+        Origin() as origin,
+        proxying(origin.url, "--store", store.url) as (_, first),
+        proxying(origin.url, "--store", store.url, "--server", "granian") as (_, second),
+    ):
+        origin.answers(page)
+        for port in (first, second, first, second):
+            assert fetch(port, "/a").body == b"ok"
+        assert len(origin.requests) == 1
+
+        fetch(second, "/a", "Content-Length: 0", method="DELETE")
+        fetch(first, "/a")
+
+    assert len(origin.requests) == 3
 
 
 @pytest.mark.parametrize("server", list(SERVERS))
