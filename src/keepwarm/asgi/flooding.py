@@ -3,6 +3,7 @@
 FREE_PER_PATH = 2_000  # different queries of one path that are stored the first time they come
 MOST_PATHS = 10_000
 _REMEMBERED = 50_000
+_REGAINED = 20  # of its share, one part in so many each time as many were remembered anew
 
 
 class Doorkeeper:
@@ -32,6 +33,8 @@ class Doorkeeper:
             return True
         if len(self._seen) >= _REMEMBERED:
             self._seen_before, self._seen = self._seen, set()
-            self._admitted = {p: n // 2 for p, n in self._admitted.items() if n > 1}
+            # Slowly: half of the share at once would push a small cache's hot set out each time.
+            regained = max(1, self._free // _REGAINED)
+            self._admitted = {p: n - regained for p, n in self._admitted.items() if n > regained}
         self._seen.add(mark)
         return False
