@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/guide.md", "docs/coherence.md", "docs/writing.md", "docs/stores.md", "docs/http.md"]
+PAGES = [
+    "README.md",
+    "docs/guide.md",
+    "docs/coherence.md",
+    "docs/writing.md",
+    "docs/stores.md",
+    "docs/http.md",
+]
 
 
 def examples(page: str) -> list[tuple[int, str]]:

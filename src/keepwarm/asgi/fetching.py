@@ -246,7 +246,8 @@ class Fetch:
             desk.note_personal(asked.path)
         if not found:
             return found
-        if self.base is None and not desk.doorkeeper.admits(asked.path, asked.url):
+        is_new = self.base is None
+        if is_new and not desk.doorkeeper.admits(asked.path, asked.url, asked.variant):
             return Verdict(False, "key-flood")
         name = self.selected.subject.name
         if self.selected.token is None and name in desk.unstorable:
