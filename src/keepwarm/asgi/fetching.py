@@ -12,6 +12,7 @@ What is stored is so before the last byte is sent: whoever has the whole answer 
 again finds it.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
 from hashlib import blake2b
@@ -90,7 +91,9 @@ class Fetch:
         base: Record | None = None,
         flight: Flight | None = None,
         is_collapsed: bool = False,
+        others: Sequence[Record] = (),
     ) -> None:
+        self.others = others
         self.desk = desk
         self.asked = asked
         self.selected = selected
@@ -114,7 +117,7 @@ class Fetch:
         try:
             await self._run(scope, receive)
             if self._mode is Mode.MISMATCHED:
-                self.base, self._mode = None, Mode.WAITING
+                self.base, self.others, self._mode = None, (), Mode.WAITING
                 self.selected.token = await self.desk.library.token(self.selected.subject)
                 self._running = RunningFill(has_slot=False)
                 await self._run(scope, receive)
@@ -167,12 +170,13 @@ class Fetch:
         """The request's fields, with our own question about the stored response in them."""
         self._asks = self._completes = False
         base = self.base
-        self._is_ours = base is not None or self._rules.policy is not None
+        self._is_ours = base is not None or self._rules.policy is not None or bool(self.others)
         if not self._is_ours:
             return fields
         fields = without(fields, CONDITIONS | {b"range"})
         if base is None:
-            return fields
+            tags = dict.fromkeys(first(other.fields, b"etag") or b"" for other in self.others)
+            return [*fields, (b"if-none-match", b", ".join(tags))] if tags else fields
         if base.part is None:
             if self.asked.method != "HEAD":
                 ours = _asking(base)
@@ -220,6 +224,11 @@ class Fetch:
             self.desk.clock.wall(),
             bool(message.get("trailers")),
         )
+        if came.status == 304 and self.others:
+            self.base, self._asks = self._named(), True
+            if self.base is None:
+                self._mode = Mode.MISMATCHED
+                return
         base = self.base
         if self._asks and came.status == 304 and base is not None:
             is_same = confirms(base.head.fields, came.fields)
@@ -237,6 +246,14 @@ class Fetch:
                 self._mode = Mode.HOLDING
             else:
                 await self._refuse(found.reason)
+
+    def _named(self) -> Record | None:
+        """Which of the variants we asked about a 304 is about: it must say so (4.3.4)."""
+        etag = first(self._came.fields, b"etag")
+        if etag is None:
+            return self.others[0] if len(self.others) == 1 else None
+        same = (o for o in self.others if confirms(_own_fields(o), [(b"etag", etag)]))
+        return next(same, None)
 
     def _verdict(self) -> Verdict:
         desk, asked = self.desk, self.asked
@@ -440,9 +457,13 @@ class Fetch:
         control = targeted.control(came.fields, self._rules.targets)
         fields = updated(base.head.fields, without_run(came.fields), control, came.came_at)
         head = replaced_head(base.head, fields=fields, asked_at=came.asked_at, came_at=came.came_at)
-        made, _ = await self.desk.library.keep(
-            self.asked, self.selected, head, base.body, self._running
-        )
+        if control.no_store or (control.private and not self._rules.is_private):
+            targets = self._rules.targets
+            made = record(head, base.body, base.subject, None, 0.0, targets)  # for this one only
+        else:
+            made, _ = await self.desk.library.keep(
+                self.asked, self.selected, head, base.body, self._running
+            )
         is_stored = made.stored is not None
         self._land(Landed.STORED if is_stored else Landed.UNSTORABLE)
         self._mode = Mode.ANSWERED

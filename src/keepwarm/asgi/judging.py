@@ -12,7 +12,7 @@ from keepwarm.rfc9111.directives import ResponseControl
 from keepwarm.rfc9111.fields import Field, first, has, replaced, without
 from keepwarm.rfc9111.freshness import Basis, Lifetime, lifetime
 from keepwarm.rfc9111.ranges import Part, Span, content_range, part_of
-from keepwarm.rfc9111.selecting import normal, vary_names
+from keepwarm.rfc9111.selecting import vary_names
 from keepwarm.rfc9111.storing import Verdict, storable, to_store
 
 LARGEST_PART = 1024 * 1024  # of a 206 that is kept to be served from, or completed
@@ -150,7 +150,6 @@ def head_of(
         came_at=came.came_at,
         size=size,
         names=sorted(names),
-        values=[normal(name, asked.fields) for name in sorted(names)],
         part=(part.span.first, part.span.last, part.size) if part is not None else None,
         ttl_s=_ttl_s(rules, came),
         stale_while_revalidate_s=policy.stale_while_revalidate_s if policy is not None else None,
