@@ -18,7 +18,7 @@ from enum import Enum
 from hashlib import blake2b
 from typing import Any
 
-from keepwarm.asgi.answering import answer, completed, missing, sized
+from keepwarm.asgi.answering import answer, completed, sized
 from keepwarm.asgi.asked import Asked, logical_of
 from keepwarm.asgi.desk import Desk, log
 from keepwarm.asgi.flights import Flight, Landed
@@ -37,6 +37,7 @@ from keepwarm.asgi.judging import (
     without_run,
 )
 from keepwarm.asgi.library import Selected
+from keepwarm.asgi.question import Question, own_fields
 from keepwarm.asgi.record import CACHE_NAME, INLINE_BYTES, Head, Record, record, replaced_head
 from keepwarm.asgi.recording import Recording
 from keepwarm.asgi.report import Message, Receive, Scope, Send
@@ -45,17 +46,13 @@ from keepwarm.asgi.watching import Watch
 from keepwarm.core.outcome import Reason
 from keepwarm.engine.context import RunningFill, enter_block, leave_block
 from keepwarm.rfc9111 import targeted
-from keepwarm.rfc9111.conditionals import is_strong
-from keepwarm.rfc9111.fields import Field, first, has, without
+from keepwarm.rfc9111.fields import Field, has, without
 from keepwarm.rfc9111.groups import groups
 from keepwarm.rfc9111.ranges import joined, may_combine
 from keepwarm.rfc9111.reusing import may_cover_error
 from keepwarm.rfc9111.status import Told, member
 from keepwarm.rfc9111.storing import Verdict
 from keepwarm.rfc9111.validating import (
-    CONDITIONS,
-    conditions,
-    confirms,
     freshened_by_head,
     updated,
 )
@@ -93,12 +90,12 @@ class Fetch:
         is_collapsed: bool = False,
         others: Sequence[Record] = (),
     ) -> None:
-        self.others = others
         self.desk = desk
         self.asked = asked
         self.selected = selected
         self.reason = reason
         self.base = base
+        self.others = others
         self.flight = flight
         self.is_collapsed = is_collapsed
         self._client = send
@@ -107,7 +104,6 @@ class Fetch:
         self._start: Message = {}
         self._came = Came(0, [], 0.0, 0.0)
         self._asked_at = 0.0
-        self._asks = self._completes = self._is_ours = False
         self._parts: list[bytes] = []
         self._recording: Recording | None = None
         self._running = RunningFill(has_slot=False)
@@ -148,7 +144,9 @@ class Fetch:
     # What the app is asked.
 
     def _scope(self, scope: Scope) -> Scope:
-        fields = self._conditioned(list(self.asked.fields))
+        is_declared = self._rules.policy is not None
+        self._question = Question(self.asked, self.base, self.others, is_declared=is_declared)
+        fields = self._question.fields
         if self._client is None and not self._rules.is_private:
             # Nobody's credentials may decide what everybody gets.
             fields = without(fields, {b"authorization", b"cookie"})
@@ -165,30 +163,6 @@ class Fetch:
     def _is_watched(self) -> bool:
         is_undeclared = self._rules.policy is None and self._rules.declared_only
         return is_undeclared and self.asked.has_credentials
-
-    def _conditioned(self, fields: list[Field]) -> list[Field]:
-        """The request's fields, with our own question about the stored response in them."""
-        self._asks = self._completes = False
-        base = self.base
-        self._is_ours = base is not None or self._rules.policy is not None or bool(self.others)
-        if not self._is_ours:
-            return fields
-        fields = without(fields, CONDITIONS | {b"range"})
-        if base is None:
-            tags = dict.fromkeys(first(other.fields, b"etag") or b"" for other in self.others)
-            return [*fields, (b"if-none-match", b", ".join(tags))] if tags else fields
-        if base.part is None:
-            if self.asked.method != "HEAD":
-                ours = _asking(base)
-                self._asks = bool(ours)
-                fields += ours
-            return fields
-        gap, etag = missing(base.part), first(base.fields, b"etag")
-        if gap is not None and etag is not None and is_strong(etag):
-            last = "" if gap.first else gap.last
-            fields += [(b"range", f"bytes={gap.first}-{last}".encode()), (b"if-range", etag)]
-            self._completes = True
-        return fields
 
     async def _hint(self, scope: Scope) -> None:
         """Send early what the last response of this path asked to load early (RFC 8297)."""
@@ -224,18 +198,13 @@ class Fetch:
             self.desk.clock.wall(),
             bool(message.get("trailers")),
         )
-        if came.status == 304 and self.others:
-            self.base, self._asks = self._named(), True
-            if self.base is None:
-                self._mode = Mode.MISMATCHED
-                return
-        base = self.base
-        if self._asks and came.status == 304 and base is not None:
-            is_same = confirms(base.head.fields, came.fields)
-            self._mode = Mode.CONFIRMED if is_same else Mode.MISMATCHED
+        question = self._question
+        if question.is_answered(came):
+            self.base = question.confirmed(came)
+            self._mode = Mode.CONFIRMED if self.base is not None else Mode.MISMATCHED
         elif came.status in FAILURES and self._covers():
             self._mode = Mode.COVERED
-        elif self._completes and came.status == 206 and self._is_gap():
+        elif question.is_completed(came):
             self._mode = Mode.COMPLETING
         elif self.asked.method == "HEAD":
             await self._head_came()
@@ -246,14 +215,6 @@ class Fetch:
                 self._mode = Mode.HOLDING
             else:
                 await self._refuse(found.reason)
-
-    def _named(self) -> Record | None:
-        """Which of the variants we asked about a 304 is about: it must say so (4.3.4)."""
-        etag = first(self._came.fields, b"etag")
-        if etag is None:
-            return self.others[0] if len(self.others) == 1 else None
-        same = (o for o in self.others if confirms(_own_fields(o), [(b"etag", etag)]))
-        return next(same, None)
 
     def _verdict(self) -> Verdict:
         desk, asked = self.desk, self.asked
@@ -341,7 +302,7 @@ class Fetch:
             is_stored=is_stored,
             detail="" if is_stored else reason,
         )
-        if self._is_ours and head.part is None:
+        if self._question.is_ours and head.part is None:
             await answer(self.desk.library, made, self.asked, self._client, came.came_at, told)
             return
         fields = came.fields
@@ -481,7 +442,7 @@ class Fetch:
         if base is None or base.part is not None:
             return
         control = targeted.control(came.fields, self._rules.targets)
-        is_same = came.status == 200 and freshened_by_head(_own_fields(base), came.fields)
+        is_same = came.status == 200 and freshened_by_head(own_fields(base), came.fields)
         if (
             is_same
             and not control.no_store
@@ -498,16 +459,6 @@ class Fetch:
         await self.desk.library.keep(self.asked, self.selected, head, base.body, self._running)
 
     # Completing a part.
-
-    def _is_gap(self) -> bool:
-        base, part = self.base, self._came.part
-        if base is None or base.part is None or part is None:
-            return False
-        return (
-            missing(base.part) == part.span
-            and part.size == base.part.size
-            and may_combine(base.fields, self._came.fields)
-        )
 
     async def _complete(self, body: bytes) -> None:
         base, came = self.base, self._came
@@ -584,13 +535,3 @@ def rules_for(desk: Desk, asked: Asked) -> Rules:
 def group_tag(origin: str, group: str) -> str:
     """The tag of an origin's cache group (RFC 9875): another origin's of that name is another."""
     return f"group:{origin}:{group}"
-
-
-def _asking(base: Record) -> list[Field]:
-    """Our question whether `base` still holds; never with a tag that the origin did not give."""
-    return conditions(_own_fields(base))
-
-
-def _own_fields(base: Record) -> list[Field]:
-    """What the origin said of a response, and its length; without a tag that we made."""
-    return base.fields if base.head.has_own_etag else without(base.fields, {b"etag"})
