@@ -31,6 +31,7 @@ from keepwarm.asgi.judging import (
     as_whole,
     head_of,
     judged,
+    of_run,
     varied,
     verdict,
     with_etag,
@@ -303,6 +304,8 @@ class Fetch:
             detail="" if is_stored else reason,
         )
         if self._question.is_ours and head.part is None:
+            if run := of_run(came.fields):
+                made = replace(made, fields=[*made.fields, *run])
             await answer(self.desk.library, made, self.asked, self._client, came.came_at, told)
             return
         fields = came.fields
