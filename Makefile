@@ -38,7 +38,8 @@ fmt: setup  ## format and mend what ruff can
 	.venv/bin/ruff format .
 
 bench: setup  ## measure in one run, write the results into benchmarks/ and README
-	@exec $(PY) -m benchmarks $(ARGS)
+	@$(PY) -m benchmarks $(ARGS)
+	@exec $(PY) -m benchmarks.http $(filter --quick,$(ARGS))
 
 figures: setup  ## measure what coherence costs, write the table into docs/coherence.md
 	@exec $(PY) -m benchmarks.coherence $(ARGS)

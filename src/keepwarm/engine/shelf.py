@@ -111,7 +111,7 @@ class Shelf:
         `proven_at` is the monotonic instant before it was read. A few look-ups, no await.
         """
         debt = self._guard.debt
-        if debt and debt.hits(logical, stored.terms):
+        if not self._cache.enabled or (debt and debt.hits(logical, stored.terms)):
             return False
         local = self._local
         if local is not None:
