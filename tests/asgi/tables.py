@@ -18,7 +18,7 @@ class Step:
     """One request, `wait` seconds after the one before.
 
     `by` says who must answer: "origin" with its own words, "cache" without asking, or
-    "both": the origin is asked by a condition and says 304.
+    "both": the origin is asked by a condition and says 304; "twice": asked again without one.
     """
 
     by: str
@@ -84,7 +84,7 @@ async def play(steps: Sequence[Step], settings: dict[str, Any]) -> list[Answer]:
         )
         await stage.settle()
         asked = stage.calls - before
-        assert asked == (0 if step.by == "cache" else 1), (where, step.by, answer)
+        assert asked == {"cache": 0, "twice": 2}.get(step.by, 1), (where, step.by, answer)
         if step.by == "both":
             assert answer.status != 304 or step.status == 304, (where, answer)
             seen = stage.origin.seen[-1]

@@ -16,6 +16,7 @@ PAGES = [
     "docs/writing.md",
     "docs/stores.md",
     "docs/worlds.md",
+    "docs/http.md",
 ]
 
 

@@ -543,3 +543,26 @@ async def test_a_reload_replaces_what_is_ready() -> None:
     await stage.ask(fields=[("Cache-Control", "no-cache")])
 
     assert (await stage.ask()).body == b"body 2"
+
+
+async def test_what_is_ready_is_not_sent_while_the_cache_is_off() -> None:
+    stage = Stage()
+    stage.origin.default = Reply(200, FRESH)
+    for _ in range(3):
+        await stage.ask()
+    stage.cache.enabled = False
+
+    assert not (await stage.ask()).is_hit
+
+
+async def test_a_flood_of_unkeyed_input_is_bounded() -> None:
+    stage = Stage()
+    stage.origin.default = Reply(200, FRESH)
+    await stage.ask()
+    for n in range(3_000):
+        await stage.ask(fields=[("X-Forwarded-Host", f"h{n}.test")])
+
+    assert (await stage.ask()).is_hit
+    store = stage.cache._wiring.parts.local
+    assert store is not None
+    assert len(store._entries) < 2_100

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from asgi.stage import Reply, date
-from asgi.tables import cc, confirmed, first, hit, miss, play, row
+from asgi.tables import Step, cc, confirmed, first, hit, miss, play, row
 
 FRESH = cc("max-age=600")
 TAG = ("ETag", '"abc"')
@@ -64,6 +64,10 @@ VARY = [
     row("required 4.1 without Vary it is for all", first(FRESH, fields=foo("1")), hit(fields=foo("2"))),
     row("required 4.1 more names than are worth it", first(*on(", ".join(f"a{n}" for n in range(40)))), miss()),
     row("required 4.1 a cookie", first(*on("Cookie"), fields=[("Cookie", "a=1")]), miss(fields=[("Cookie", "a=2")]), miss()),
+    row("optional 4.3.1 other variants' tags are sent along", first(*on("Foo"), TAG, fields=foo("1")), miss(fields=foo("2"), reply=Reply(304, [FRESH, TAG]), status=200, content=b"body 1", upstream={"if-none-match": '"abc"'}), hit(fields=foo("2"), content=b"body 1"), hit(fields=foo("1"), content=b"body 1")),
+    row("optional 4.3.1 of several the one that is named", first(*on("Foo"), TAG, fields=foo("1")), miss(fields=foo("2"), reply=Reply(200, [*on("Foo"), ("ETag", '"def"')])), miss(fields=foo("3"), reply=Reply(304, [TAG]), content=b"body 1", upstream={"if-none-match": '"def", "abc"'})),
+    row("required 4.3.4 none that is named is none", first(*on("Foo"), TAG, fields=foo("1")), Step("twice", Reply(304, [("ETag", '"x"')]), fields=foo("2"), status=200, content=b"body 3")),
+    row("required 4.3.1 with a full answer instead", first(*on("Foo"), TAG, fields=foo("1")), miss(fields=foo("2"), reply=Reply(200, [*on("Foo"), ("ETag", '"def"')]), content=b"body 2"), hit(fields=foo("2"), content=b"body 2")),
     row("required 4.1 a variant is confirmed as itself", first(cc("max-age=2"), ("Vary", "Foo"), TAG, fields=foo("1")), confirmed(cc("max-age=60"), TAG, wait=3, fields=foo("1"), content=b"body 1"), hit(fields=foo("1")), miss(fields=foo("2"))),
 ]  # fmt: skip
 

@@ -166,6 +166,8 @@ class Origin:
 
     def close(self) -> None:
         self.drop()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # or it takes one more in `accept`
         self._listener.close()
 
     def __enter__(self) -> Self:

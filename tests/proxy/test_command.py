@@ -1,16 +1,19 @@
 """`keepwarm proxy` as somebody starts it: what it says, serves, refuses, and how it ends."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from keepwarm.proxy.servers import SERVERS
+from keepwarm.stores.redis.server import EmbeddedServer
 
 from .clients import Client, fetch, get
 from .origins import Origin, Peer
@@ -108,6 +111,26 @@ def test_it_says_for_people_where_it_listens() -> None:
     assert rest == "stopped\n"
 
 
+def test_two_proxies_share_what_is_in_a_store() -> None:
+    """One fills, the other answers; an unsafe request to either ends it for both."""
+    page = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=3600\r\nContent-Length: 2\r\n\r\nok"
+    with (
+        EmbeddedServer() as store,
+        Origin() as origin,
+        proxying(origin.url, "--store", store.url) as (_, first),
+        proxying(origin.url, "--store", store.url, "--server", "granian") as (_, second),
+    ):
+        origin.answers(page)
+        for port in (first, second, first, second):
+            assert fetch(port, "/a").body == b"ok"
+        assert len(origin.requests) == 1
+
+        fetch(second, "/a", "Content-Length: 0", method="DELETE")
+        fetch(first, "/a")
+
+    assert len(origin.requests) == 3
+
+
 @pytest.mark.parametrize("server", list(SERVERS))
 def test_a_cut_response_is_told_in_a_line(server: str) -> None:
     def cut(peer: Peer) -> None:
@@ -181,3 +204,14 @@ def test_a_missing_server_names_its_extra(missing: str) -> None:
 
     assert ended.returncode == 2
     assert "pip install 'keepwarm[proxy]'" in ended.stderr
+
+
+def test_the_page_lists_every_option() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "proxy.md").read_text(encoding="utf-8")
+    asked = subprocess.run(
+        [*COMMAND, "--help"], capture_output=True, text=True, timeout=30, env=ENVIRONMENT
+    )
+    options = set(re.findall(r"--[a-z][a-z-]+", asked.stdout)) - {"--help"}
+
+    assert {"--listen", "--upstream"} <= options
+    assert [option for option in sorted(options) if option not in page] == []

@@ -64,6 +64,8 @@ REFUSED = {
     "3.2-line-feed": (400, scope(raw_path=b"/a\nb")),
     "3.2-not-ascii": (400, scope(raw_path=b"/\xe9")),
     "5-control-in-value": (400, scope(HOST, (b"x", b"a\nb"))),
+    "5-comma-in-name": (400, scope(HOST, (b"x,z", b"y"))),
+    "5-empty-name": (400, scope(HOST, (b"", b"y"))),
     "5-space-in-name": (400, scope(HOST, (b"x ", b"y"))),
     "6.1-coding": (501, scope(HOST, (b"transfer-encoding", b"gzip, chunked"))),
     "6.1-coding-twice": (

@@ -1,9 +1,13 @@
 """What an upstream's address may be, and how long its idle connections are trusted."""
 
+import asyncio
+
 import pytest
 
 from keepwarm.errors import ConfigurationError
-from keepwarm.proxy.pool import IDLE_S, LONGEST_IDLE_S, Upstream, patience_s
+from keepwarm.proxy.pool import IDLE_S, LONGEST_IDLE_S, Pool, Upstream, patience_s
+
+from .origins import Origin, Peer
 
 
 @pytest.mark.parametrize(
@@ -57,3 +61,46 @@ def test_another_url_is_refused_without_repeating_it(url: str) -> None:
 )
 def test_we_are_the_first_to_close(keep_alive: bytes, seconds: float) -> None:
     assert seconds == patience_s(keep_alive)
+
+
+def quiet(peer: Peer) -> None:
+    peer.wait_closed()
+
+
+async def test_connections_are_bounded_and_waited_for() -> None:
+    with Origin() as origin:
+        origin.plays(quiet)
+        pool = Pool(Upstream("127.0.0.1", origin.port), most=2)
+        first, second = await pool.take(), await pool.take()
+        waiting = asyncio.create_task(pool.take())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+
+        pool.give_back(first, reusable=True)
+
+        assert await waiting is first
+        pool.give_back(first, reusable=False)
+        pool.give_back(second, reusable=False)
+
+
+async def test_who_waited_in_vain_took_no_place() -> None:
+    with Origin() as origin:
+        origin.plays(quiet)
+        pool = Pool(Upstream("127.0.0.1", origin.port), most=1)
+        first = await pool.take()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(pool.take(), 0.01)
+
+        pool.give_back(first, reusable=False)
+
+        pool.give_back(await pool.take(), reusable=False)
+
+
+async def test_an_unreachable_upstream_takes_no_place() -> None:
+    with Origin() as origin:
+        port = origin.port
+    pool = Pool(Upstream("127.0.0.1", port), most=1)
+
+    for _ in range(3):
+        with pytest.raises(OSError, match=r"refused|Connect call failed"):
+            await pool.take()

@@ -12,12 +12,13 @@ What is stored is so before the last byte is sent: whoever has the whole answer 
 again finds it.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
 from hashlib import blake2b
 from typing import Any
 
-from keepwarm.asgi.answering import answer, completed, missing, sized
+from keepwarm.asgi.answering import answer, completed, sized
 from keepwarm.asgi.asked import Asked, logical_of
 from keepwarm.asgi.desk import Desk, log
 from keepwarm.asgi.flights import Flight, Landed
@@ -30,12 +31,14 @@ from keepwarm.asgi.judging import (
     as_whole,
     head_of,
     judged,
+    of_run,
     varied,
     verdict,
     with_etag,
     without_run,
 )
 from keepwarm.asgi.library import Selected
+from keepwarm.asgi.question import Question, own_fields
 from keepwarm.asgi.record import CACHE_NAME, INLINE_BYTES, Head, Record, record, replaced_head
 from keepwarm.asgi.recording import Recording
 from keepwarm.asgi.report import Message, Receive, Scope, Send
@@ -44,17 +47,13 @@ from keepwarm.asgi.watching import CREDENTIALS, Watch
 from keepwarm.core.outcome import Reason
 from keepwarm.engine.context import RunningFill, enter_block, leave_block
 from keepwarm.rfc9111 import targeted
-from keepwarm.rfc9111.conditionals import is_strong
-from keepwarm.rfc9111.fields import Field, first, has, without
+from keepwarm.rfc9111.fields import Field, has, without
 from keepwarm.rfc9111.groups import groups
 from keepwarm.rfc9111.ranges import joined, may_combine
 from keepwarm.rfc9111.reusing import may_cover_error
 from keepwarm.rfc9111.status import Told, member
 from keepwarm.rfc9111.storing import Verdict
 from keepwarm.rfc9111.validating import (
-    CONDITIONS,
-    conditions,
-    confirms,
     freshened_by_head,
     updated,
 )
@@ -90,12 +89,14 @@ class Fetch:
         base: Record | None = None,
         flight: Flight | None = None,
         is_collapsed: bool = False,
+        others: Sequence[Record] = (),
     ) -> None:
         self.desk = desk
         self.asked = asked
         self.selected = selected
         self.reason = reason
         self.base = base
+        self.others = others
         self.flight = flight
         self.is_collapsed = is_collapsed
         self._client = send
@@ -104,7 +105,6 @@ class Fetch:
         self._start: Message = {}
         self._came = Came(0, [], 0.0, 0.0)
         self._asked_at = 0.0
-        self._asks = self._completes = self._is_ours = False
         self._parts: list[bytes] = []
         self._recording: Recording | None = None
         self._running = RunningFill(has_slot=False)
@@ -114,7 +114,7 @@ class Fetch:
         try:
             await self._run(scope, receive)
             if self._mode is Mode.MISMATCHED:
-                self.base, self._mode = None, Mode.WAITING
+                self.base, self.others, self._mode = None, (), Mode.WAITING
                 self.selected.token = await self.desk.library.token(self.selected.subject)
                 self._running = RunningFill(has_slot=False)
                 await self._run(scope, receive)
@@ -145,7 +145,9 @@ class Fetch:
     # What the app is asked.
 
     def _scope(self, scope: Scope) -> Scope:
-        fields = self._conditioned(list(self.asked.fields))
+        is_declared = self._rules.policy is not None
+        self._question = Question(self.asked, self.base, self.others, is_declared=is_declared)
+        fields = self._question.fields
         if self._client is None and not self._rules.is_private:
             # Nobody's credentials may decide what everybody gets.
             fields = without(fields, CREDENTIALS)
@@ -162,29 +164,6 @@ class Fetch:
     def _is_watched(self) -> bool:
         is_undeclared = self._rules.policy is None and self._rules.declared_only
         return is_undeclared and self.asked.has_credentials
-
-    def _conditioned(self, fields: list[Field]) -> list[Field]:
-        """The request's fields, with our own question about the stored response in them."""
-        self._asks = self._completes = False
-        base = self.base
-        self._is_ours = base is not None or self._rules.policy is not None
-        if not self._is_ours:
-            return fields
-        fields = without(fields, CONDITIONS | {b"range"})
-        if base is None:
-            return fields
-        if base.part is None:
-            if self.asked.method != "HEAD":
-                ours = _asking(base)
-                self._asks = bool(ours)
-                fields += ours
-            return fields
-        gap, etag = missing(base.part), first(base.fields, b"etag")
-        if gap is not None and etag is not None and is_strong(etag):
-            last = "" if gap.first else gap.last
-            fields += [(b"range", f"bytes={gap.first}-{last}".encode()), (b"if-range", etag)]
-            self._completes = True
-        return fields
 
     async def _hint(self, scope: Scope) -> None:
         """Send early what the last response of this path asked to load early (RFC 8297)."""
@@ -220,13 +199,13 @@ class Fetch:
             self.desk.clock.wall(),
             bool(message.get("trailers")),
         )
-        base = self.base
-        if self._asks and came.status == 304 and base is not None:
-            is_same = confirms(base.head.fields, came.fields)
-            self._mode = Mode.CONFIRMED if is_same else Mode.MISMATCHED
+        question = self._question
+        if question.is_answered(came):
+            self.base = question.confirmed(came)
+            self._mode = Mode.CONFIRMED if self.base is not None else Mode.MISMATCHED
         elif came.status in FAILURES and self._covers():
             self._mode = Mode.COVERED
-        elif self._completes and came.status == 206 and self._is_gap():
+        elif question.is_completed(came):
             self._mode = Mode.COMPLETING
         elif self.asked.method == "HEAD":
             await self._head_came()
@@ -246,7 +225,8 @@ class Fetch:
             desk.note_personal(asked.path)
         if not found:
             return found
-        if self.base is None and not desk.doorkeeper.admits(asked.path, asked.url):
+        is_new = self.base is None
+        if is_new and not desk.doorkeeper.admits(asked.path, asked.url, asked.variant):
             return Verdict(False, "key-flood")
         name = self.selected.subject.name
         if self.selected.token is None and name in desk.unstorable:
@@ -323,7 +303,9 @@ class Fetch:
             is_stored=is_stored,
             detail="" if is_stored else reason,
         )
-        if self._is_ours and head.part is None:
+        if self._question.is_ours and head.part is None:
+            if run := of_run(came.fields):
+                made = replace(made, fields=[*made.fields, *run])
             await answer(self.desk.library, made, self.asked, self._client, came.came_at, told)
             return
         fields = came.fields
@@ -439,9 +421,13 @@ class Fetch:
         control = targeted.control(came.fields, self._rules.targets)
         fields = updated(base.head.fields, self._renewing(), control, came.came_at)
         head = replaced_head(base.head, fields=fields, asked_at=came.asked_at, came_at=came.came_at)
-        made, _ = await self.desk.library.keep(
-            self.asked, self.selected, head, base.body, self._running
-        )
+        if control.no_store or (control.private and not self._rules.is_private):
+            targets = self._rules.targets
+            made = record(head, base.body, base.subject, None, 0.0, targets)  # for this one only
+        else:
+            made, _ = await self.desk.library.keep(
+                self.asked, self.selected, head, base.body, self._running
+            )
         is_stored = made.stored is not None
         self._land(Landed.STORED if is_stored else Landed.UNSTORABLE)
         self._mode = Mode.ANSWERED
@@ -471,7 +457,7 @@ class Fetch:
         if base is None or base.part is not None:
             return
         control = targeted.control(came.fields, self._rules.targets)
-        is_same = came.status == 200 and freshened_by_head(_own_fields(base), came.fields)
+        is_same = came.status == 200 and freshened_by_head(own_fields(base), came.fields)
         if (
             is_same
             and not control.no_store
@@ -488,16 +474,6 @@ class Fetch:
         await self.desk.library.keep(self.asked, self.selected, head, base.body, self._running)
 
     # Completing a part.
-
-    def _is_gap(self) -> bool:
-        base, part = self.base, self._came.part
-        if base is None or base.part is None or part is None:
-            return False
-        return (
-            missing(base.part) == part.span
-            and part.size == base.part.size
-            and may_combine(base.fields, self._came.fields)
-        )
 
     async def _complete(self, body: bytes) -> None:
         base, came = self.base, self._came
@@ -589,13 +565,3 @@ def _adding(client: Send, cookies: list[Field]) -> Send:
 def group_tag(origin: str, group: str) -> str:
     """The tag of an origin's cache group (RFC 9875): another origin's of that name is another."""
     return f"group:{origin}:{group}"
-
-
-def _asking(base: Record) -> list[Field]:
-    """Our question whether `base` still holds; never with a tag that the origin did not give."""
-    return conditions(_own_fields(base))
-
-
-def _own_fields(base: Record) -> list[Field]:
-    """What the origin said of a response, and its length; without a tag that we made."""
-    return base.fields if base.head.has_own_etag else without(base.fields, {b"etag"})

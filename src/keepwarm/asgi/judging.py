@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from keepwarm.asgi.asked import Asked
-from keepwarm.asgi.record import Head, replaced_head, with_policy
+from keepwarm.asgi.record import CACHE_NAME, Head, replaced_head, with_policy
 from keepwarm.asgi.routes import Immutable, PerUser, Shared
 from keepwarm.rfc9111 import targeted
 from keepwarm.rfc9111.dates import format_date
@@ -12,7 +12,7 @@ from keepwarm.rfc9111.directives import ResponseControl
 from keepwarm.rfc9111.fields import Field, first, has, replaced, without
 from keepwarm.rfc9111.freshness import Basis, Lifetime, lifetime
 from keepwarm.rfc9111.ranges import Part, Span, content_range, part_of
-from keepwarm.rfc9111.selecting import normal, vary_names
+from keepwarm.rfc9111.selecting import vary_names
 from keepwarm.rfc9111.storing import Verdict, storable, to_store
 
 LARGEST_PART = 1024 * 1024  # of a 206 that is kept to be served from, or completed
@@ -21,7 +21,6 @@ _POLICY_STATUSES = frozenset({200, 203, 301, 308})
 """Statuses whose responses a route's ttl is for; others need a lifetime of their own."""
 _DICTIONARIES = (b"dcb", b"dcz")
 _OF_ONE_RUN = frozenset({b"x-cache", b"server-timing"})
-"""What `CacheReport` says of the run that made a response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ def head_of(
     control, _ = judged(rules, came)
     policy, part = rules.policy, came.part
     fields = to_store(came.fields, control, is_shared=not rules.is_private)
-    fields = without(fields, _OF_ONE_RUN)
+    fields = without_run(fields)
     if not rules.declared_only and not has(fields, b"date"):
         fields.append((b"date", format_date(came.came_at)))
     names = set(vary_names(fields) or ())
@@ -152,7 +151,6 @@ def head_of(
         came_at=came.came_at,
         size=size,
         names=sorted(names),
-        values=[normal(name, asked.fields) for name in sorted(names)],
         part=(part.span.first, part.span.last, part.size) if part is not None else None,
         ttl_s=_ttl_s(rules, came),
         stale_while_revalidate_s=policy.stale_while_revalidate_s if policy is not None else None,
@@ -205,6 +203,18 @@ def _is_stream(fields: list[Field]) -> bool:
     return kind is not None and kind.lower().startswith(b"text/event-stream")
 
 
+def of_run(fields: list[Field]) -> list[Field]:
+    """What `CacheReport` says of the run that made a response, and of no other."""
+    is_reported = has(fields, b"x-cache")
+    return [
+        (name, value)
+        for name, value in fields
+        if name in _OF_ONE_RUN
+        or (is_reported and name == b"cache-status" and value.startswith(CACHE_NAME.encode()))
+    ]
+
+
 def without_run(fields: list[Field]) -> list[Field]:
-    """`fields` without what a reporting middleware said of the run that made them."""
-    return without(fields, _OF_ONE_RUN)
+    """`fields` without that."""
+    run = of_run(fields)
+    return [field for field in fields if field not in run] if run else fields

@@ -33,6 +33,7 @@ from keepwarm.rfc9111.fields import has
 from keepwarm.rfc9111.reusing import kept_s
 from keepwarm.rfc9111.selecting import variant
 
+MOST_OTHERS = 8  # whose tags are sent along
 _INDEX_KEPT_S = 30 * 86_400.0  # longer than what it tells of is ever asked for; rewritten then
 _LONGEST_KEPT_S = 366 * 86_400.0
 
@@ -123,6 +124,21 @@ class Library:
         if found is None or now >= found.fresh_until or not self.holds(found):
             return None
         return Selected(subject, slot, found, index=index)
+
+    def others(self, asked: Asked, selected: Selected) -> list[Record]:
+        """Variants in hand that the request does not select, but that the origin may name.
+
+        Whether they were ended meanwhile does not matter: only its word makes them current.
+        """
+        found: list[Record] = []
+        for _, variants in reversed(selected.index.sets if selected.index is not None else []):
+            for named in reversed(variants):
+                name = self._shelf.subject(selected.subject.logical, asked.variant + named).name
+                slot = self._ready.slot(name)
+                made = slot.record if slot is not None else None
+                if made is not None and made.is_nameable and len(found) < MOST_OTHERS:
+                    found.append(made)
+        return found
 
     async def _variant(
         self, asked: Asked, selected: Selected, index: Index, *, wants_token: bool

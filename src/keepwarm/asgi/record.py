@@ -36,7 +36,7 @@ class Head(msgspec.Struct, array_like=True, frozen=True):
     came_at: float
     size: int
     names: list[bytes]
-    values: list[str | None]
+    """The request fields that it varies on."""
     pieces: str = ""
     """Whose pieces its body is in; empty where it follows the head."""
     pieces_until: float = 0.0
@@ -110,6 +110,13 @@ class Record:
         head = self.head
         is_for_any = head.part is None and not head.is_private and self.body is not None
         self.ready_until = self.fresh_until if is_for_any and not terms.control.no_cache else 0.0
+
+    @property
+    def is_nameable(self) -> bool:
+        """Whether the origin can say by a 304 that this is what it would send."""
+        head = self.head
+        is_whole = head.status == 200 and head.part is None and self.body is not None
+        return is_whole and head.has_own_etag and has(self.fields, b"etag")
 
     @property
     def weight(self) -> int:

@@ -196,8 +196,16 @@ class Responder:
             base=base,
             flight=flight,
             is_collapsed=is_collapsed,
+            others=self._others(asked, selected, base),
         )
         await fetch.run(self.scope, self.receive)
+
+    def _others(self, asked: Asked, selected: Selected, base: Record | None) -> list[Record]:
+        """Variants of which the origin may say that one of them is what it would send (4.3.1)."""
+        is_plain = asked.method == "GET" and not asked.has_conditions and asked.wants_range is None
+        if base is not None or selected.record is not None or not is_plain:
+            return []
+        return self.desk.library.others(asked, selected)
 
     async def _gateway_timeout(self, reason: str) -> None:
         """The client wants nothing but what is stored, and there is nothing (5.2.1.7)."""

@@ -80,6 +80,7 @@ class Shelf:
         self._what = what
         wiring = cache._wiring
         self._parts = wiring.parts
+        self._guard, self._local = wiring.parts.guard, wiring.parts.local
         self._bound_s = wiring.bound_s
         self._strict_set = wiring.strict_set
         self._call = Call(_RAW, wiring.policies, what=what)
@@ -109,18 +110,20 @@ class Shelf:
 
         `proven_at` is the monotonic instant before it was read. A few look-ups, no await.
         """
-        parts = self._parts
-        debt = parts.guard.debt
-        if debt and debt.hits(logical, stored.terms):
+        debt = self._guard.debt
+        if not self._cache.enabled or (debt and debt.hits(logical, stored.terms)):
             return False
-        if parts.local is not None:
-            return parts.local.holds(stored.terms)
+        local = self._local
+        if local is not None:
+            return local.holds(stored.terms)
         if self._bound_s:
-            now = parts.clock.mono()
+            parts, now = self._parts, self.clock.mono()
             is_recent = parts.dropped_at < proven_at <= now < proven_at + self._bound_s
             return is_recent and not must_ask()
         driver = self._cache._driver
-        mirror = driver.answers.mirror() if driver is not None else None
+        if driver is None:
+            return False
+        mirror = driver.answers.mirror()
         return mirror is not None and mirror.holds(stored.terms, boot_s())
 
     async def read(self, subject: Subject) -> Stored | None:

@@ -38,7 +38,8 @@ ALWAYS_KEPT = frozenset(
 def end_to_end(fields: Iterable[Field]) -> list[Field]:
     """`fields` without those that end here, in order, with case and repetition kept."""
     found = list(fields)
-    dropped = HOP_BY_HOP | (listed(found) - ALWAYS_KEPT)
+    options = listed(found)
+    dropped = HOP_BY_HOP | (options - ALWAYS_KEPT) if options else HOP_BY_HOP
     return [field for field in found if field[0].lower() not in dropped]
 
 

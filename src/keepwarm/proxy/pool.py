@@ -49,12 +49,12 @@ class Upstream:
 
 
 class Pool:
-    """Lends connections; at most MAX_CONNECTIONS at a time. Belongs to one event loop."""
+    """Lends connections; at most `most` at a time. Belongs to one event loop."""
 
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, most: int = MAX_CONNECTIONS) -> None:
         self.upstream = upstream
         self._idle: deque[tuple[Connection, float]] = deque()
-        self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._slots = asyncio.Semaphore(most)
 
     async def take(self) -> Connection:
         """A connection that nothing unasked-for came on; the newest idle one, or a new one.
