@@ -46,7 +46,7 @@ from keepwarm.core.steps import (
 from keepwarm.core.times import TIMES, Times
 from keepwarm.forking import on_fork
 from keepwarm.stores.bounded import Bounded
-from keepwarm.stores.near import weight
+from keepwarm.stores.near import MAX_ENTRIES, weight
 
 R = TypeVar("R")
 
@@ -62,6 +62,11 @@ def new_nonce() -> str:
 
 def _writer(mark: str) -> str:
     return mark.rpartition("@")[0]
+
+
+def _over(_name: str, stored: Stored) -> tuple[float, float]:
+    """An entry lapses and is over at once: while it may be served stale it has its place."""
+    return stored.terms.kept_until, stored.terms.kept_until
 
 
 def _redis_match(pattern: str) -> Callable[[str], object]:
@@ -101,7 +106,7 @@ class MemoryStore:
         self.hand: Callable[[str, str, bool], None] = lambda _waiter, _lease, _is_stored: None
         """Called with who waits, the lease and whether a value was stored, when it ends."""
         self._lock = threading.RLock()
-        self._entries: Bounded[Stored] = Bounded(max_bytes, 1_000_000)
+        self._entries: Bounded[Stored] = Bounded(max_bytes, MAX_ENTRIES, weight, instants_of=_over)
         self._stamps: dict[str, Stamp] = {}
         self._epoch = Epoch(nonce())
         self._position = 0
@@ -134,7 +139,7 @@ class MemoryStore:
     def after_fork(self) -> None:
         """In a forked child: empty, as another thread may have been in the middle of a change."""
         self._lock = threading.RLock()
-        self._entries = Bounded(self._entries.max_bytes, self._entries.max_entries)
+        self._entries = Bounded(self._entries.max_bytes, MAX_ENTRIES, weight, instants_of=_over)
         self._stamps, self._leases, self._holders = {}, {}, {}
         self._begin()
 
@@ -239,13 +244,13 @@ class MemoryStore:
 
     def _write(self, step: WriteShared) -> bool:
         for name, stored in step.entries:
-            self._entries.put(name, stored, weight(name, stored))
+            self._entries.put(name, stored, step.now)
         return True
 
     def _replace(self, step: ReplaceShared) -> bool:
         if self._entries.get(step.name) != step.old:
             return False
-        return self._entries.put(step.name, step.new, weight(step.name, step.new))
+        return self._entries.put(step.name, step.new, step.now)
 
     def _delete(self, step: DeleteShared) -> None:
         for name in step.names:
