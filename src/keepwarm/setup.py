@@ -116,7 +116,9 @@ class Cache(BaseCache):
             observer=counters,
             clock=ticking,
             guard=guard,
-            near=None if local is not None else NearTier(near_bytes),
+            near=None
+            if local is not None
+            else NearTier(near_bytes, wall=ticking.wall, is_indexed=bound_s > 0),
             local=local,
             fills=fills or 0,
         )
