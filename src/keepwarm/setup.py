@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -22,6 +22,7 @@ from keepwarm.engine.wiring import Wiring
 from keepwarm.errors import ConfigurationError
 from keepwarm.observe.counters import Counters
 from keepwarm.ports import AsyncShared, BlockingShared, Clock
+from keepwarm.stores.compression import read_dictionary
 from keepwarm.stores.envelope import Sealing
 from keepwarm.stores.memory import MemoryStore
 from keepwarm.stores.near import NearTier
@@ -29,6 +30,8 @@ from keepwarm.stores.near import NearTier
 log = logging.getLogger("keepwarm")
 
 DEFAULT_NEAR = "64MiB"
+
+_Path = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -57,7 +60,9 @@ class Cache(BaseCache):
     Bounded("250ms") does not ask again for that long, and nobody waits. `strict_set` refuses
     bare sets, whose values nobody knows the age of. `journal` is a directory in which
     unconfirmed invalidations outlive the process. `secrets` authenticate stored values,
-    `encryption_keys` encrypt them; the first of each writes, all read.
+    `encryption_keys` encrypt them; the first of each writes, all read. `dictionary` is the path of
+    one made by `keepwarm dictionary train`, or several, newest first, with which stored values
+    are compressed.
 
     `clock` and `times` are for tests: all processes of a namespace must agree on the times.
 
@@ -79,6 +84,7 @@ class Cache(BaseCache):
         secrets: tuple[bytes | str, ...] = (),
         encryption_keys: tuple[bytes, ...] = (),
         max_value: str | int = "64MiB",
+        dictionary: _Path | Iterable[_Path] = (),
         strict_set: bool = False,
         journal: str | os.PathLike[str] | None = None,
         clock: Clock | None = None,
@@ -89,7 +95,12 @@ class Cache(BaseCache):
             raise ConfigurationError(f"fills={fills} must be at least 1")
         has_near = near != 0 or url.startswith("memory://")
         near_bytes = size(near, name="near") if has_near else 0
-        sealing = _sealing(secrets, encryption_keys, size(max_value, name="max_value"))
+        sealing = Sealing(
+            secrets=_bytes(secrets),
+            encryption_keys=encryption_keys,
+            max_bytes=size(max_value, name="max_value"),
+            dictionaries=_dictionaries(dictionary),
+        )
         ticking = clock or SystemClock()
         counters = Counters(ticking.mono)
         closed: Callable[[], None] = lambda: None  # noqa: E731 - a no-op needs no name
@@ -155,8 +166,8 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     REDIS_URL, or REDIS_HOST with REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD, REDIS_DB,
     REDIS_TLS (0/1); CACHE_ENABLED (0/1); CACHE_NAMESPACE; CACHE_NEAR ("64MiB");
     CACHE_COHERENCE ("strict", "validate", or a duration such as "250ms"); CACHE_JOURNAL
-    (a directory); CACHE_SECRETS
-    (comma-separated, newest first). What is not set, or empty, is left out. Raises
+    (a directory); CACHE_SECRETS (comma-separated, newest first); CACHE_DICTIONARY (a path, or
+    several by comma, newest first). What is not set, or empty, is left out. Raises
     ConfigurationError, naming the variable, never its value.
     """
     given = {name: value for name, value in environ.items() if value.strip()}
@@ -183,6 +194,11 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         with _naming("CACHE_SECRETS", "must be secrets of at least 16 characters, by comma"):
             Sealing(secrets=secrets)
             found["secrets"] = secrets
+    if "CACHE_DICTIONARY" in given:
+        paths = [part.strip() for part in given["CACHE_DICTIONARY"].split(",") if part.strip()]
+        with _naming("CACHE_DICTIONARY", "must be files made by `keepwarm dictionary train`"):
+            _dictionaries(paths)
+            found["dictionary"] = paths
     return found
 
 
@@ -250,8 +266,9 @@ def _bound_s(coherence: str | Bounded) -> float:
     )
 
 
-def _sealing(secrets: tuple[bytes | str, ...], keys: tuple[bytes, ...], max_bytes: int) -> Sealing:
-    return Sealing(secrets=_bytes(secrets), encryption_keys=keys, max_bytes=max_bytes)
+def _dictionaries(paths: _Path | Iterable[_Path]) -> list[bytes]:
+    listed = (paths,) if isinstance(paths, str | os.PathLike) else paths
+    return [read_dictionary(path) for path in listed]
 
 
 def _bytes(secrets: tuple[bytes | str, ...]) -> tuple[bytes, ...]:

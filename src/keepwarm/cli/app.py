@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from keepwarm.cli import dictionary
 from keepwarm.cli.doctor import Finding, examine
 from keepwarm.cli.inspecting import Found, find
+from keepwarm.cli.options import AsJson, Namespace, Url
 from keepwarm.cli.output import Exit, Output, shown, span, volume
 from keepwarm.cli.proxy import proxy
 from keepwarm.cli.store import target
@@ -33,13 +35,7 @@ app = typer.Typer(
 )
 
 app.command()(proxy)
-
-Url = Annotated[str | None, typer.Option("--url", help="redis://, valkeys://, unix:// … address.")]
-Namespace = Annotated[
-    str | None,
-    typer.Option("--namespace", "-n", help="Else CACHE_NAMESPACE, else keepwarm."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object or list on stdout.")]
+app.add_typer(dictionary.app, name="dictionary")
 
 _MARKS = {"ok": ("✓", "green"), "note": ("·", "dim"), "warning": ("!", "yellow")}
 _WRONG = ("✗", "red")

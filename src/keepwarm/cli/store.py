@@ -22,6 +22,7 @@ from keepwarm.engine.threads import BlockingCache
 from keepwarm.errors import ConfigurationError
 from keepwarm.ports import StoreAway
 from keepwarm.setup import Cache, read_environment
+from keepwarm.stores.compression import read_dictionary
 from keepwarm.stores.envelope import Sealing
 from keepwarm.stores.redis.blocking import BlockingRedis
 from keepwarm.stores.redis.homes import PREFIX, runtime_directory
@@ -144,7 +145,10 @@ def target(
         parse_address(found),
         check_namespace(namespace or settings.get("namespace", DEFAULT_NAMESPACE)),
         found,
-        Sealing(secrets=settings.get("secrets", ())),
+        Sealing(
+            secrets=settings.get("secrets", ()),
+            dictionaries=map(read_dictionary, settings.get("dictionary", ())),
+        ),
     )
 
 

@@ -5,7 +5,8 @@
 The check covers the entry's name and every byte before it, so value A under key B is
 as foreign as a flipped bit. Flags must be exactly what the configuration would have
 written, save the one that says whether the payload is compressed: no value can ask to
-be checked less, or opened by other means. Encryption covers header and payload, bound
+be checked less, or opened by other means; a compressed one names the dictionary by which it
+was written, and is read only if that is configured. Encryption covers header and payload, bound
 to the name and to all that stands before them.
 
 Replaying an old envelope of the same name is not this module's to detect: the header
@@ -13,14 +14,9 @@ carries the stamps, and an invalidation has changed those.
 """
 
 import struct
-import sys
 
+from keepwarm.stores.compression import NotDecompressible
 from keepwarm.stores.sealing import Sealing
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 __all__ = ["Foreign", "Sealing", "open_", "seal"]
 
@@ -29,9 +25,6 @@ VERSION = 1
 COMPRESSED = 1
 
 _PREFIX = struct.Struct(">3sBBI")
-# By the bits of a payload's size: the window is memory taken before the first byte comes out.
-_WINDOWS = [{int(zstd.DecompressionParameter.window_log_max): bits} for bits in range(28)]
-_LEVEL = 1  # the fastest; higher ones gain a few per cent on values of a few kB
 
 
 class Foreign(Exception):
@@ -46,7 +39,7 @@ def seal(header: bytes, payload: bytes, *, name: str, settings: Sealing) -> byte
     """An envelope of `header` and `payload` that only opens under `name`."""
     flags = settings.fixed_flags
     if len(payload) > settings.compress_above:
-        smaller = zstd.compress(payload, level=_LEVEL)
+        smaller = settings.compression.compress(payload)
         if len(smaller) < len(payload):
             payload = smaller
             flags |= COMPRESSED
@@ -87,7 +80,10 @@ def open_(data: bytes, *, name: str, settings: Sealing) -> tuple[bytes, bytes]:
         raise Foreign("truncated")
     payload = body[end:size]
     if flags & COMPRESSED:
-        payload = _decompress(payload, settings.max_bytes)
+        try:
+            payload = settings.compression.decompress(payload, settings.max_bytes)
+        except NotDecompressible as error:
+            raise Foreign(error.reason) from error
     return body[start:end], payload
 
 
@@ -95,18 +91,3 @@ def _bound(name: str) -> bytes:
     """`name` and its length, so that no name's end can pass for an envelope's beginning."""
     raw = name.encode("utf-8", "surrogatepass")
     return len(raw).to_bytes(4, "big") + raw
-
-
-def _decompress(data: bytes, max_bytes: int) -> bytes:
-    """The single frame in `data`, at most `max_bytes` long and exactly as long as it says."""
-    try:
-        size: int | None = zstd.get_frame_info(data).decompressed_size
-        if size is None or size > max_bytes:
-            raise Foreign("bomb")
-        stream = zstd.ZstdDecompressor(options=_WINDOWS[max(10, min(27, size.bit_length()))])
-        payload = stream.decompress(data, max_length=size + 1)
-    except (zstd.ZstdError, EOFError, ValueError, MemoryError) as error:
-        raise Foreign("not-decompressible") from error
-    if len(payload) != size or not stream.eof or stream.unused_data:
-        raise Foreign("not-decompressible")
-    return payload

@@ -19,6 +19,7 @@ from typing import Protocol
 
 from keepwarm.core.units import KiB, MiB
 from keepwarm.errors import ConfigurationError
+from keepwarm.stores.compression import Compression
 
 AUTHENTICATED, ENCRYPTED = 2, 4  # flags of an envelope
 MAC_BYTES = 16  # 128 bits
@@ -28,6 +29,7 @@ SHORTEST_SECRET = 16  # bytes; 32 random ones are better
 MOST_SECRETS = 8  # each costs one try for a value that none of them made
 
 DEFAULT_COMPRESS_ABOVE = KiB  # below it zstd saves less than its own cost
+COMPRESS_ABOVE_WITH_DICTIONARY = 128  # bytes: what is short gains the most from one
 DEFAULT_MAX_BYTES = 64 * MiB  # what decoding one value may take, whatever the value says
 
 Secret = str | bytes
@@ -45,7 +47,8 @@ class Sealing:
 
     `secrets` and `encryption_keys` are lists of str or bytes, newest first. A value
     larger than `compress_above` bytes is compressed if that makes it smaller. Nothing
-    larger than `max_bytes` is ever decompressed or opened.
+    larger than `max_bytes` is ever decompressed or opened. `dictionaries` are the contents of
+    trained ones, newest first.
 
     Raises ConfigurationError for secrets that are too short, or where encryption is
     asked for without the `cryptography` package (keepwarm[encryption]).
@@ -57,6 +60,7 @@ class Sealing:
     """What an envelope says of its protection: exactly this."""
     is_encrypted: bool
     trailer_bytes: int
+    compression: Compression
     _macs: tuple[bytes, ...] = field(repr=False)
     _ciphers: tuple[_Aead, ...] = field(repr=False)
 
@@ -65,9 +69,15 @@ class Sealing:
         *,
         secrets: Iterable[Secret] = (),
         encryption_keys: Iterable[Secret] = (),
-        compress_above: int = DEFAULT_COMPRESS_ABOVE,
+        compress_above: int | None = None,
         max_bytes: int = DEFAULT_MAX_BYTES,
+        dictionaries: Iterable[bytes] = (),
     ) -> None:
+        compression = Compression(dictionaries)
+        if compress_above is None:
+            compress_above = (
+                COMPRESS_ABOVE_WITH_DICTIONARY if compression.ids else DEFAULT_COMPRESS_ABOVE
+            )
         if compress_above < 0:
             raise ConfigurationError(f"compress_above={compress_above} is negative")
         if max_bytes < 1:
@@ -75,6 +85,7 @@ class Sealing:
         store = object.__setattr__
         store(self, "compress_above", compress_above)
         store(self, "max_bytes", max_bytes)
+        store(self, "compression", compression)
         store(self, "_macs", _derive(secrets, "secrets", b"keepwarm.mac"))
         keys = _derive(encryption_keys, "encryption_keys", b"keepwarm.aes")
         store(self, "_ciphers", tuple(map(_cipher, keys)))
@@ -87,7 +98,8 @@ class Sealing:
         return (
             f"Sealing(secrets={len(self._macs)} masked, "
             f"encryption_keys={len(self._ciphers)} masked, "
-            f"compress_above={self.compress_above}, max_bytes={self.max_bytes})"
+            f"compress_above={self.compress_above}, max_bytes={self.max_bytes}, "
+            f"dictionaries={list(self.compression.ids)})"
         )
 
     def __reduce__(self) -> str | tuple[object, ...]:

@@ -1,0 +1,141 @@
+"""Stored values made smaller: Zstandard, with a dictionary of what they have in common.
+
+Values of two kilobytes are mostly what the others are made of, too, but are too short to
+teach a compressor that; a dictionary trained on some of them knows it beforehand. Its number
+stands in each frame. Which dictionaries exist is configuration: a frame that names another
+is a miss, so no value chooses by what it is read.
+
+Dictionaries are listed newest first; the first writes and all read, and what was written
+without one is read always. So one is introduced, or replaced, without an outage:
+
+    []  →  [old] everywhere  →  [old, new] everywhere  →  [new, old] everywhere  →  [new]
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from keepwarm.errors import ConfigurationError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+LEVEL = 1  # the fastest; higher ones gain a few per cent on values of a few kB
+MOST_DICTIONARIES = 8
+LARGEST_DICTIONARY = 1024 * 1024
+# By the bits of a payload's size: the window is memory taken before the first byte comes out.
+_WINDOWS = [{int(zstd.DecompressionParameter.window_log_max): bits} for bits in range(28)]
+
+
+class NotDecompressible(Exception):
+    """A frame that is damaged, too large or of an unknown dictionary; `reason` says which."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Compression:
+    """Thread-safe. `dictionaries` are the contents of trained ones, newest first.
+
+    Raises ConfigurationError for what is not a trained Zstandard dictionary.
+    """
+
+    def __init__(self, dictionaries: Iterable[bytes] = ()) -> None:
+        made = [_dictionary(content) for content in dictionaries]
+        if len(made) > MOST_DICTIONARIES:
+            raise ConfigurationError(
+                f"dictionaries holds {len(made)}; keep at most {MOST_DICTIONARIES}"
+            )
+        self._known = {each.dict_id: each for each in made}
+        if len(self._known) < len(made):
+            raise ConfigurationError("two of the dictionaries have one number; train one anew")
+        self._writing: Any = made[0].as_digested_dict if made else None
+        # One per thread: making one costs more than a small value does, and a lock could be
+        # held for ever in a forked child.
+        self._mine = threading.local()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The numbers of the dictionaries, newest first."""
+        return tuple(self._known)
+
+    def compress(self, payload: bytes) -> bytes:
+        """One frame that says how long `payload` is and by which dictionary it was written."""
+        compressor: zstd.ZstdCompressor | None = getattr(self._mine, "compressor", None)
+        if compressor is None:
+            compressor = self._mine.compressor = zstd.ZstdCompressor(
+                level=LEVEL, zstd_dict=self._writing
+            )
+        return compressor.compress(payload, mode=zstd.ZstdCompressor.FLUSH_FRAME)
+
+    def decompress(self, frame: bytes, max_bytes: int) -> bytes:
+        """The single frame, at most `max_bytes` long and exactly as long as it says.
+
+        Raises NotDecompressible, and nothing else.
+        """
+        try:
+            info = zstd.get_frame_info(frame)
+            size: int | None = info.decompressed_size
+            if size is None or size > max_bytes:
+                raise NotDecompressible("bomb")
+            dictionary = self._known.get(info.dictionary_id)
+            if dictionary is None and info.dictionary_id:
+                raise NotDecompressible("other-dictionary")
+            options = _WINDOWS[max(10, min(27, size.bit_length()))]
+            stream = zstd.ZstdDecompressor(zstd_dict=dictionary, options=options)
+            payload = stream.decompress(frame, max_length=size + 1)
+        except (zstd.ZstdError, EOFError, ValueError, MemoryError) as error:
+            raise NotDecompressible("not-decompressible") from error
+        if len(payload) != size or not stream.eof or stream.unused_data:
+            raise NotDecompressible("not-decompressible")
+        return payload
+
+
+def read_dictionary(path: str | os.PathLike[str]) -> bytes:
+    """The content of a dictionary file. Raises ConfigurationError, saying why not."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(LARGEST_DICTIONARY + 1)
+    except OSError as error:
+        raise ConfigurationError(
+            f"dictionary={os.fspath(path)!r} cannot be read: {error.strerror}"
+        ) from error
+    _dictionary(content)
+    return content
+
+
+def train(samples: list[bytes], size: int) -> bytes:
+    """A dictionary of at most `size` bytes of what `samples` have in common.
+
+    Raises ConfigurationError where they are too few or too unlike.
+    """
+    try:
+        return bytes(zstd.train_dict(samples, size).dict_content)
+    except (zstd.ZstdError, ValueError) as error:
+        raise ConfigurationError(
+            f"no dictionary of {size} bytes can be trained from {len(samples)} samples of "
+            f"{sum(map(len, samples))} bytes: give more of them, about a hundred times its size"
+        ) from error
+
+
+def _dictionary(content: bytes) -> zstd.ZstdDict:
+    try:
+        if len(content) > LARGEST_DICTIONARY:
+            raise ValueError
+        found = zstd.ZstdDict(content)
+        # Only its use shows that it is whole, and that must not fail when a value is stored.
+        frame = zstd.compress(content[:64], LEVEL, zstd_dict=found)
+        zstd.decompress(frame, zstd_dict=found)
+    except (zstd.ZstdError, ValueError, TypeError) as error:
+        raise ConfigurationError(
+            "a dictionary must be a file made by `keepwarm dictionary train` (or zstd --train) of "
+            f"at most {LARGEST_DICTIONARY} bytes"
+        ) from error
+    if not found.dict_id:
+        raise ConfigurationError("a dictionary without a number cannot be told from others")
+    return found

@@ -1,0 +1,147 @@
+"""Compressed values: bounded, by configured dictionaries only, and back as they were."""
+
+import itertools
+import json
+import random
+import sys
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keepwarm.errors import ConfigurationError
+from keepwarm.stores.compression import Compression, NotDecompressible, train
+from keepwarm.stores.envelope import Foreign, Sealing, open_, seal
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+WORDS = ["owl", "fox", "harbour", "lantern", "night", "river", "crown", "keeper", "winter", "raven"]
+ROOM = 1 << 20
+
+
+def page(dice: random.Random) -> bytes:
+    rows = [
+        {"id": dice.randrange(10**6), "name": dice.choice(WORDS), "tags": dice.sample(WORDS, 3)}
+    ]
+    return json.dumps(rows * dice.randrange(1, 4)).encode()
+
+
+def dictionary(seed: int) -> bytes:
+    dice = random.Random(seed)
+    return train([page(dice) for _ in range(500)], 2048)
+
+
+FIRST, SECOND = dictionary(1), dictionary(2)
+BOTH = Compression([SECOND, FIRST])
+PAGE = page(random.Random(3))
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=5_000))
+def test_bytes_come_back(payload: bytes) -> None:
+    for each in (Compression(), BOTH):
+        assert each.decompress(each.compress(payload), ROOM) == payload
+
+
+def test_a_dictionary_is_replaced_without_an_outage() -> None:
+    """Each configuration of the way reads what the one before and the one after it write.
+
+    Save the first, to which values written with a dictionary are misses until it has one.
+    """
+    way = [
+        Compression(), Compression([FIRST]), Compression([FIRST, SECOND]),
+        Compression([SECOND, FIRST]), Compression([SECOND]),
+    ]  # fmt: skip
+    assert way[2].ids != way[3].ids
+    for earlier, later in itertools.pairwise(way[1:]):
+        assert later.decompress(earlier.compress(PAGE), ROOM) == PAGE
+        assert earlier.decompress(later.compress(PAGE), ROOM) == PAGE
+    assert way[1].decompress(way[0].compress(PAGE), ROOM) == PAGE
+
+
+def test_a_frame_of_a_dictionary_that_is_not_configured_is_a_miss() -> None:
+    frame = Compression([FIRST]).compress(PAGE)
+
+    for other in (Compression(), Compression([SECOND])):
+        with pytest.raises(NotDecompressible, match="other-dictionary"):
+            other.decompress(frame, ROOM)
+
+
+def test_a_frame_that_denies_its_dictionary_is_a_miss_or_as_it_was() -> None:
+    """No number is no key: the bytes alone must not open by something else."""
+    frame = zstd.compress(
+        PAGE,
+        options={zstd.CompressionParameter.dict_id_flag: 0},
+        zstd_dict=zstd.ZstdDict(FIRST),
+    )
+    with pytest.raises(NotDecompressible):
+        Compression([FIRST]).decompress(frame, ROOM)
+
+
+def test_a_bomb_is_refused_before_it_goes_off() -> None:
+    for each in (Compression(), BOTH):
+        with pytest.raises(NotDecompressible, match="bomb"):
+            each.decompress(each.compress(bytes(ROOM + 1)), ROOM)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 255))
+def test_a_damaged_frame_is_refused_or_whole(at: int, by: int) -> None:
+    """And raises nothing else, whichever byte it is."""
+    frame = bytearray(BOTH.compress(PAGE))
+    frame[at % len(frame)] ^= by
+    try:
+        found = BOTH.decompress(bytes(frame), ROOM)
+    except NotDecompressible:
+        return
+    assert len(found) <= ROOM
+
+
+def test_threads_do_not_mix_frames() -> None:
+    failures: list[object] = []
+
+    def work(seed: int) -> None:
+        dice = random.Random(seed)
+        for _ in range(200):
+            payload = page(dice)
+            if BOTH.decompress(BOTH.compress(payload), ROOM) != payload:
+                failures.append(payload)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_an_envelope_is_sealed_and_opened_with_it() -> None:
+    """Also a short one, which without a dictionary would not be compressed at all."""
+    with_it, without = Sealing(dictionaries=[FIRST]), Sealing()
+    data = seal(b"header", PAGE, name="n", settings=with_it)
+
+    assert len(data) < len(seal(b"header", PAGE, name="n", settings=without))
+    assert open_(data, name="n", settings=with_it) == (b"header", PAGE)
+    with pytest.raises(Foreign, match="other-dictionary"):
+        open_(data, name="n", settings=without)
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [[b""], [b"text"], [FIRST[:100]], [FIRST, FIRST], [FIRST + bytes(1 << 20)], [b"\0" * 5000]],
+    ids=["empty", "text", "cut", "twice", "too large", "zeros"],
+)
+def test_what_cannot_be_a_dictionary_is_refused_when_it_is_configured(
+    contents: list[bytes],
+) -> None:
+    with pytest.raises(ConfigurationError, match="dictionar"):
+        Compression(contents)
+
+
+def test_what_teaches_nothing_is_said_to_be_too_little() -> None:
+    with pytest.raises(ConfigurationError, match="samples"):
+        train([b"x"] * 3, 16_384)
