@@ -374,7 +374,9 @@ async def test_metadata_that_is_not_ours_raises_nothing_and_serves_nothing(
         for name in [n for n in intruder.scan_iter() if n.startswith(b"{")]:
             calls = origin.calls
             good = intruder.dump(name)
-            assert isinstance(good, bytes)
+            if not isinstance(good, bytes):
+                assert b":lease" in name  # of the fill before, which has ended meanwhile
+                continue
             intruder.set(name, data)
             for _ in range(2):
                 assert await origin.is_right(), name
