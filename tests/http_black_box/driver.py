@@ -13,7 +13,7 @@ from .cases import CASES
 from .table import Case, Step
 
 PARALLEL = 25
-SETTLE_S = 5.0
+SETTLE_S = 30.0
 
 
 @dataclass(slots=True)

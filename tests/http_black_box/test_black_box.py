@@ -36,7 +36,7 @@ def proxied(server: str) -> Iterator[tuple[Driver, int]]:
         told = json.loads(process.stdout.readline())
         yield Driver(origin), int(told["listening"].rpartition(":")[2])
         process.terminate()
-        assert process.wait(15) == 0
+        assert process.wait(60) == 0
         assert origin.errors == []
 
 
@@ -75,4 +75,4 @@ def test_three_runs_are_alike(server: str) -> None:
     with proxied(server) as (driver, port):
         runs = [driver.play_all(port) for _ in range(3)]
 
-    assert runs[0] == runs[1] == runs[2]
+    assert [{name: wrong for name, wrong in run.items() if wrong} for run in runs] == [{}] * 3

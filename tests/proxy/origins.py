@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-PATIENCE_S = 10.0  # far beyond what anything here takes, so that a bug is an error and no hang
+PATIENCE_S = 30.0  # far beyond what anything here takes, so that a bug is an error and no hang
 
 _LENGTH = re.compile(rb"\r\ncontent-length: ?(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: ?chunked", re.IGNORECASE)
