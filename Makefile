@@ -1,6 +1,6 @@
 # Everything needs only Python >= 3.11, make and git; each target bootstraps .venv by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-more check fmt bench bench-check figures chaos clean-room security-index pins redis
+.PHONY: help setup run demo test test-more soak check fmt bench bench-check figures chaos clean-room security-index pins redis
 
 PY := .venv/bin/python
 PEERS := .run/peers/bin/python
@@ -23,10 +23,13 @@ demo: setup  ## cached against uncached, and the store killed half way, live in 
 	@exec $(PY) -m gallery.demo $(ARGS)
 
 test: setup  ## every test of the ordinary suite
-	$(PYTEST) -m "not more" -n $(WORKERS) --dist loadfile $(ARGS)
+	$(PYTEST) -m "not more and not soak" -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-more: setup redis  ## long matrices (Debian's Redis, a cluster), then the clean room
 	scripts/test_more.sh $(ARGS)
+
+soak: setup  ## what takes longer than anybody waits for
+	$(PYTEST) -m soak -n 0 $(ARGS)
 
 check: setup  ## lint, format, layers, types
 	.venv/bin/ruff check .
@@ -44,7 +47,10 @@ bench: setup  ## measure pages and, beside the peers, single calls; write benchm
 	$(PEERS) -m benchmarks.performance $(ARGS)
 	$(PEERS) -m benchmarks.http $(filter --quick,$(ARGS))
 
-bench-check: setup  ## whether a ratio to a peer has become worse than the stored one
+bench-soak: setup  ## what takes longer than anybody waits for
+	$(PYTEST) -m soak -n 0 $(ARGS)
+
+check: setup  ## whether a ratio to a peer has become worse than the stored one
 	@scripts/peers.sh
 	@exec $(PEERS) -m benchmarks.performance --check
 

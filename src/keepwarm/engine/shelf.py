@@ -25,13 +25,13 @@ from keepwarm.core.steps import (
     ReadShared,
     Recipe,
     Subject,
-    WriteNear,
     ask,
 )
 from keepwarm.engine.answers import boot_s
 from keepwarm.engine.cache import BaseCache
 from keepwarm.engine.call import Call, Plan
 from keepwarm.engine.context import RunningFill, must_ask
+from keepwarm.engine.straight import Asking
 from keepwarm.ports import Clock
 
 R = TypeVar("R")
@@ -132,22 +132,18 @@ class Shelf:
         The short way to the most frequent answer of `find`; None where anything else came
         of it, which then is for `find` to tell.
         """
-        if not self.is_on:
+        if not self._parts.guard.gate.is_open:
             return None
         driver = self._cache._running()
-        now = self.clock.mono()
         step = ReadShared((subject.name,), self._cache._hints.get(subject.name) or subject.stamps)
-        is_local = self._parts.local is not None
-        seen = driver.answers.here(step) if is_local else await driver.ask(step)
+        asking = Asking(step, None, self.clock.mono())
+        seen = await driver.glance(asking)
         if isinstance(seen, Away) or (stored := seen.entries[0]) is None or seen.debt:
             return None
         if life(stored.terms, seen, self.clock.wall()) is not Life.FRESH:
             return None
-        if not is_local:
-            write = WriteNear(subject.name, subject.logical, stored, now)
-            driver.answers.table[WriteNear](write, self._call)
-        found: Stored = stored
-        return found
+        driver.answers.keep_near(subject.name, subject.logical, stored, asking.sent_at)
+        return stored
 
     async def find(self, subject: Subject, *, wants_token: bool) -> Shelved:
         if not self.is_on:
