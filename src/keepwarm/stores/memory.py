@@ -26,6 +26,7 @@ from keepwarm.core.steps import (
     Confirm,
     DeleteShared,
     Describe,
+    DropNear,
     Elect,
     Enter,
     Facts,
@@ -47,13 +48,13 @@ from keepwarm.core.steps import (
 )
 from keepwarm.core.times import TIMES, Times
 from keepwarm.forking import on_fork
-from keepwarm.stores.bounded import Bounded
-from keepwarm.stores.near import MAX_ENTRIES, weight
+from keepwarm.stores.near import NearTier
 
 R = TypeVar("R")
 
 PATTERNS_KEPT = 200  # about 10 KB; older entries than the oldest kept are misses
 _DAY_S = 86_400.0
+_NEVER = float("-inf")  # nobody takes what lies here on trust
 _DEFAULT_BYTES = 64 * 1024 * 1024
 _CHANGES = (ChangeStamps, AddPattern, NewEpoch, Enter, Leave)
 
@@ -65,11 +66,6 @@ def new_nonce() -> str:
 
 def _writer(mark: str) -> str:
     return mark.rpartition("@")[0]
-
-
-def _over(_name: str, stored: Stored) -> tuple[float, float]:
-    """An entry lapses and is over at once: while it may be served stale it has its place."""
-    return stored.terms.kept_until, stored.terms.kept_until
 
 
 def _redis_match(pattern: str) -> Callable[[str], object]:
@@ -110,7 +106,10 @@ class MemoryStore:
         """Called with who waits, the lease and whether a value was stored, when it ends."""
         self.pulse = Pulse(math.inf)
         self._lock = threading.RLock()
-        self._entries: Bounded[Stored] = Bounded(max_bytes, MAX_ENTRIES, weight, instants_of=_over)
+        self._written_at = 0.0
+        self._entries = NearTier(
+            max_bytes, wall=lambda: self._written_at, is_indexed=False, keeps_stale=True
+        )
         self._stamps: dict[str, Stamp] = {}
         self._epoch = Epoch(nonce())
         self._position = 0
@@ -143,7 +142,7 @@ class MemoryStore:
     def after_fork(self) -> None:
         """In a forked child: empty, as another thread may have been in the middle of a change."""
         self._lock = threading.RLock()
-        self._entries = Bounded(self._entries.max_bytes, MAX_ENTRIES, weight, instants_of=_over)
+        self._entries.after_fork()
         self._stamps, self._leases, self._holders = {}, {}, {}
         self._begin()
 
@@ -210,7 +209,7 @@ class MemoryStore:
     def evict(self, name: str) -> None:
         """Lose one entry or stamp, as under memory pressure."""
         with self._lock:
-            self._entries.pop(name)
+            self._forget(name)
             self._stamps.pop(name, None)
             self.pulse.version += 1
 
@@ -246,7 +245,7 @@ class MemoryStore:
             self._epoch,
             self._position,
             {name: self._stamps.get(name) for name in step.stamps},
-            tuple(self._entries.get(name) for name in step.names),
+            tuple(map(self._entry, step.names)),
         )
         return told_apart(seen, self._now_ms)
 
@@ -286,18 +285,26 @@ class MemoryStore:
         return found
 
     def _write(self, step: WriteShared) -> bool:
+        self._written_at = step.now
         for name, stored in step.entries:
-            self._entries.put(name, stored, step.now)
+            self._entries.keep(name, stored, _NEVER, logical=name)
         return True
 
     def _replace(self, step: ReplaceShared) -> bool:
-        if self._entries.get(step.name) != step.old:
+        if self._entry(step.name) != step.old:
             return False
-        return self._entries.put(step.name, step.new, step.now)
+        self._written_at = step.now
+        return self._entries.keep(step.name, step.new, _NEVER, logical=step.name)
+
+    def _entry(self, name: str) -> Stored | None:
+        held = self._entries.read(name)
+        return held.stored if held is not None else None
+
+    def _forget(self, *names: str) -> None:
+        self._entries.drop(DropNear(names=names))
 
     def _delete(self, step: DeleteShared) -> None:
-        for name in step.names:
-            self._entries.pop(name)
+        self._forget(*step.names)
 
     def _change(self, step: ChangeStamps) -> Changed:
         nonce = self._nonce()
@@ -452,7 +459,7 @@ class MemoryStore:
 
     def _scan(self, step: Scan) -> tuple[str, ...]:
         matches = _redis_match(step.match)
-        found = [name for name in self._entries if matches(name)]
+        found = [name for name in self._entries.names() if matches(name)]
         return tuple(found[: step.limit])
 
     def _describe(self, step: Describe) -> Facts:

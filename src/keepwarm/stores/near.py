@@ -97,7 +97,8 @@ class NearTier:
     One that `is_indexed` finds copies by their stamps and drops them at once. Where stamps
     are compared at each use it need not be, and each entry takes a hundred bytes per stamp less:
     those that an invalidation ended are then no longer taken on trust, and leave when they
-    are read or make room.
+    are read or make room. One that `keeps_stale` has no other tier behind it: a copy past
+    its freshness is then as good as any, while it may be served.
     """
 
     def __init__(
@@ -107,8 +108,9 @@ class NearTier:
         *,
         wall: Callable[[], float] | None = None,
         is_indexed: bool = True,
+        keeps_stale: bool = False,
     ) -> None:
-        self._settings = (max_bytes, max_entries, wall, is_indexed)
+        self._settings = (max_bytes, max_entries, wall, is_indexed, keeps_stale)
         self._wall = wall or (lambda: -math.inf)
         self._lock = threading.Lock()
         self._packer = Packer()
@@ -117,7 +119,7 @@ class NearTier:
             max_bytes,
             max_entries,
             self._size,
-            instants_of=_instants,
+            instants_of=_last_instants if keeps_stale else _instants,
             forgotten=self._unlink if is_indexed else _nobody_minds,
         )
         self._warm: deque[Resident] = deque()
@@ -128,8 +130,10 @@ class NearTier:
 
     def after_fork(self) -> None:
         """In a forked child: empty, as another thread may have been in the middle of a change."""
-        max_bytes, max_entries, wall, is_indexed = self._settings
-        NearTier.__init__(self, max_bytes, max_entries, wall=wall, is_indexed=is_indexed)
+        max_bytes, max_entries, wall, is_indexed, keeps_stale = self._settings
+        NearTier.__init__(
+            self, max_bytes, max_entries, wall=wall, is_indexed=is_indexed, keeps_stale=keeps_stale
+        )
 
     def __len__(self) -> int:
         return len(self._items)
@@ -167,6 +171,13 @@ class NearTier:
         return self._items.residents.get(name)
 
     def write(self, name: str, stored: Stored, proven_at: float, *, logical: str) -> None:
+        self.keep(name, stored, proven_at, logical=logical)
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._items)
+
+    def keep(self, name: str, stored: Stored, proven_at: float, *, logical: str) -> bool:
+        """As `write`; False where it was refused."""
         with self._lock:
             self._latest = max(self._latest, proven_at)
             resident = self._items.residents.get(name)
@@ -174,14 +185,16 @@ class NearTier:
                 old = resident.value
                 if old.__class__ is Warm and old.stored is stored:  # proven again
                     resident.value = Warm(stored, proven_at, self._proof, logical, old.packed)
-                    return
+                    return True
             try:
                 packed = self._packer.pack(name, logical, stored, proven_at)
             except Misfit:
                 self._items.pop(name)  # better none than the one before
-                return
-            if self._items.put(name, packed, self._wall()) and self._by_stamp is not None:
+                return False
+            is_kept = self._items.put(name, packed, self._wall())
+            if is_kept and self._by_stamp is not None:
                 self._link(name, stored)
+            return is_kept
 
     def drop(self, step: DropNear) -> None:
         with self._lock:
@@ -285,6 +298,12 @@ def _stamp_names(value: bytes | Warm) -> tuple[str, ...]:
 
 def _nobody_minds(_name: str, _value: bytes | Warm) -> None:
     pass
+
+
+def _last_instants(name: str, value: bytes | Warm) -> tuple[float, float]:
+    """Of what does not lapse before it is over."""
+    _, kept_until = _instants(name, value)
+    return kept_until, kept_until
 
 
 def _instants(_name: str, value: bytes | Warm) -> tuple[float, float]:
