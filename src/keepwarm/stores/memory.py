@@ -168,11 +168,11 @@ class MemoryStore:
 
     def peek(self, name: str) -> Stored | None:
         """The entry of `name`, whatever its stamps say."""
-        return self._entries.get(name)
+        return self._entry(name)
 
     def resident_of(self, name: str) -> Resident | None:
         """As NearTier.resident_of."""
-        return self._entries.residents.get(name)
+        return self._entries.resident_of(name)
 
     def holds(self, terms: Terms) -> bool:
         """Whether an entry of those terms is alive beyond doubt; no lock, nothing made."""
