@@ -44,7 +44,7 @@ _OVERHEAD_BYTES = 190
 _INDEXED_BYTES = 120  # for each stamp in the index, about: its name, and a slot of a dict or set
 # Copies that are unpacked, too: each takes a kilobyte more than it is counted for, and its
 # payload again; so there are few, also for the collector, which looks at each.
-_FEWEST_WARM, _MOST_WARM = 64, 2_048
+_FEWEST_WARM, _MOST_WARM = 64, 16_384
 _ROOM_FOR_WARM = 16 * 1_024  # bytes of the tier's room for each
 # In one call: less than 2 ms each.
 _LOOKED_AT = 2_000
