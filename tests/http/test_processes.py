@@ -171,3 +171,22 @@ async def test_tags_of_a_declared_route_reach_every_process(server: EmbeddedServ
     finally:
         await one.aclose()
         await two.aclose()
+
+
+@ALL
+async def test_variants_are_found_again_after_they_were_ended(nodes: tuple[Node, Node]) -> None:
+    """The index of a URL's variants ends with them, and must be written anew with the next.
+
+    1. One stores a variant, and the index that lists it.   2. Two ends both.
+    3. One stores the variant again; the index it has at hand lists it, the store has none.
+    """
+    (one, first, _), (two, second, other) = nodes
+    first.default = Reply(fields=[*FRESH.fields, ("Vary", "Accept")])
+    second.default = first.default
+    await ask(one)
+    assert (await ask(one)).is_hit
+    assert (await ask(two)).is_hit
+    await other.invalidate_key("uri:http://site.test/page")
+    assert not (await ask(one)).is_hit
+    for front in (one, two):  # HEAD is never answered from what is ready by its raw target
+        assert (await ask(front, method="HEAD")).is_hit

@@ -236,8 +236,8 @@ class Library:
         slot = self._ready.slot(subject.name)
         known = [i for i in (selected.index, slot.index if slot is not None else None) if i]
         index = enlisted(known, names, named)
-        if index.sets in [i.sets for i in known] and len(known) == 1:
-            return
+        if selected.index is not None and index.sets == selected.index.sets:
+            return  # an index that was only at hand may have been ended in the store
         lasting = Lasting(_INDEX_KEPT_S, _INDEX_KEPT_S)
         await self._shelf.put(subject, selected.token, pack_index(index), lasting)
         self._ready.put_index(subject.name, subject.logical, index)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from gallery.caching import POLICIES, CachedReads
+from gallery.caching import POLICIES, ROUTES, CachedReads
 from gallery.data import accounts as accounts_data
 from gallery.data.database import Database
 from gallery.generation import Generator, Workshop
@@ -31,9 +31,10 @@ from gallery.web.context import Parts
 from gallery.web.guards import BodyLimit, BrowserRules, SameSiteWrites
 from gallery.web.passwords import Passwords
 from gallery.web.problems import install_problems
+from gallery.web.reporting import KeepsCost, TellsHits
 from gallery.web.throttle import Throttle
 from gallery.writing import Writes
-from keepwarm import Cache
+from keepwarm import Cache, HTTPCache
 from keepwarm.frameworks import fastapi as keepwarm_fastapi
 
 DESCRIPTION = "Fifty thousand painted characters, their admirers, and a cache in front of it all."
@@ -114,4 +115,8 @@ def create_app(
         images=MAX_BYTES + settings.body_max_bytes,
     )
     app.add_middleware(BrowserRules)
+    app.add_middleware(KeepsCost)
+    # Values judge by their own policies what may be served when their source fails.
+    app.add_middleware(HTTPCache, cache=cache, routes=ROUTES, cdn=True, stale_on_error=False)
+    app.add_middleware(TellsHits)
     return app

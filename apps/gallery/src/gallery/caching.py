@@ -16,6 +16,7 @@ Keys and lifetimes
 | images:generation:{job_id}                   | 3600 | generation:{job_id}                   |
 | preferences:{user_id}                        | 1800 | preferences:{user_id}                 |
 | likes:{user_id}:{character_id}               | 300  | like:{user_id}:{character_id}         |
+| session:{digest}                             | 600  | session:{digest}                      |
 | media:{kind}:{id}:{digest}:{width}:{format}  | 7 d  | picture:{kind}:{id}                   |
 
 What does not exist is remembered for 20 s under the same tags, so that creating it
@@ -39,14 +40,22 @@ Counts and rankings follow when entries age out.
 **Sessions, credentials and rights are not cached**: whoever can write to the store
 must not become somebody by it.
 
-What the reads themselves do is in origin.py.
+**Responses** are kept, too, in front of the app: ROUTES says of which routes and for whom.
+One that is made of cached values ends with any of them, in every process, and is fresh no
+longer than they are, so its own `ttl` is only how long it may answer at most. Nothing of a
+route that is not named is kept, and of one that is only what says so itself
+(web/answers.py): the personal modes of a list share their route with the common ones, and
+stay out. A reader's own answers depend on `session_mark` beside, which signing out ends.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from gallery.data.values import PERSONAL_MODES, Changed, Filters, Mode
 from gallery.origin import Listing, Origin
-from keepwarm import Cache, Policy
+from gallery.web.sessions import SESSION_COOKIES
+from keepwarm import Cache, Immutable, PerUser, Policy, Shared
 
 #: Lists tolerate age: they may be late while recomputed, while the database is away
 #: (stale_if_error), and while the store cannot prove them current (stale_if_unproven).
@@ -100,10 +109,32 @@ POLICIES: dict[str, Policy] = {
     # their removal ends them.
     "portrait": Policy("7d", stale_if_unproven="7d", stale_if_error="7d", hard_timeout="20s"),
     "absent": Policy("20s"),
+    "session-mark": Policy("600s"),
 }
 
 CHARACTERS = "characters"
 TRAITS = "characters:traits"
+
+#: How long a response of one reader's is kept; nothing is of a session that ends before.
+OWN = timedelta(minutes=3)
+
+
+def _own() -> PerUser:
+    """A copy for each session, and one for all strangers."""
+    return PerUser(ttl=OWN, cookies=SESSION_COOKIES)
+
+
+ROUTES: dict[str, Shared | PerUser | Immutable] = {
+    "GET /api/characters": Shared(ttl="300s"),
+    "GET /api/characters/{character_id}": _own(),  # `liked` and `can_edit`
+    "GET /api/characters/{character_id}/similar": Shared(ttl="300s"),
+    "GET /api/characters/{character_id}/images": Shared(ttl="600s"),
+    "GET /api/users/{username}/images": Shared(ttl="600s"),
+    "GET /api/facets": Shared(ttl="600s"),
+    "GET /api/featured": _own(),
+    "GET /api/preferences": _own(),
+    "GET /media/{digest}/{name}": Immutable(),
+}
 
 
 class CachedReads:
@@ -176,6 +207,9 @@ class CachedReads:
         self.likes = cache(
             "like", key="likes:{user_id}:{character_id}", tags=["like:{user_id}:{character_id}"]
         )(origin.likes)
+        self.session_mark = cache(
+            "session-mark", key="session:{digest}", tags=["session:{digest}"]
+        )(_mark)
         self.media = cache(
             "portrait",
             key="media:{kind}:{id}:{digest}:{width}:{format}",
@@ -210,6 +244,11 @@ class CachedReads:
         return await self._origin.featured(user_id, scores)
 
 
+async def _mark(digest: str) -> bool:
+    """Says nothing of the session: what is made for it ends with this, and that is all."""
+    return bool(digest)
+
+
 # What each write ends, declared inside its transaction (writing.py).
 
 
@@ -236,6 +275,11 @@ def images_changed(changed: Changed) -> list[str]:
 
 def preferences_changed(changed: Changed) -> list[str]:
     return [f"preferences:{id}" for id in changed.user_ids]
+
+
+def session_ended(digest: str) -> list[str]:
+    """`digest` is what the database knows of the session's token."""
+    return [f"session:{digest}"]
 
 
 def like_changed(user_id: int, character_id: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from gallery.caching import session_ended
 from gallery.data import accounts, writes
 from gallery.data.text import normalise
 from gallery.data.values import UserInfo
@@ -81,7 +82,7 @@ async def logout(request: Request, parts: Reach) -> Response:
     if token is not None:
         async with parts.writes.transaction() as write:
             await writes.delete_session(write.session, session_digest(token))
-            write.ends()
+            write.ends(*session_ended(session_digest(token)))
     clear_session_cookies(request, response)
     return response
 
@@ -101,6 +102,7 @@ async def _open_session(
     async with parts.writes.transaction() as write:
         if old is not None:
             await writes.delete_session(write.session, session_digest(old))
+            write.ends(*session_ended(session_digest(old)))
         await writes.create_session(
             write.session,
             user_id=user.id,

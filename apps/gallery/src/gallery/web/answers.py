@@ -3,6 +3,10 @@
 Cached values are msgspec Structs already; sending them through a second set of
 models would cost more than the cache hit itself. A route returns `answer(value)` and
 declares `responses=answers(Type)`; `install_schemas` adds the schemas.
+
+`answer_for_all` and `answer_for_reader` say besides that the HTTP cache before the app may
+keep what its route is declared for (caching.ROUTES), in a field for that cache alone
+(RFC 9213). It never leaves the server, and browsers go on asking each time.
 """
 
 from __future__ import annotations
@@ -14,6 +18,9 @@ from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
 from gallery.web.problems import ProblemAnswer
+
+KEEPING = "Keepwarm-CDN-Cache-Control"
+FOR_ALL = "public"
 
 _encoder = msgspec.json.Encoder()
 _REF = "#/components/schemas/{name}"
@@ -39,6 +46,16 @@ def answer(value: object, status: int = 200, headers: dict[str, str] | None = No
     return Response(
         _encoder.encode(value), status_code=status, media_type="application/json", headers=headers
     )
+
+
+def answer_for_all(value: object) -> Response:
+    """`value` as JSON, the same whoever asks: kept on a route that is declared Shared."""
+    return answer(value, headers={KEEPING: FOR_ALL})
+
+
+def answer_for_reader(value: object) -> Response:
+    """`value` as JSON for whoever asked: kept on a route that is declared PerUser, only."""
+    return answer(value, headers={KEEPING: "private"})
 
 
 def answers(

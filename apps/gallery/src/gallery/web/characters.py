@@ -11,7 +11,7 @@ from gallery import caching
 from gallery.data import queries, writes
 from gallery.data.text import MAX_QUERY
 from gallery.data.values import PERSONAL_MODES, CharacterDetail, Filters, Mode, UserInfo
-from gallery.web.answers import answer, answers
+from gallery.web.answers import answer, answer_for_all, answer_for_reader, answers
 from gallery.web.context import (
     CharacterId,
     MaybeUser,
@@ -74,9 +74,11 @@ async def list_characters(
 ) -> Response:
     """`featured` and `discover` depend on who asks; the other modes are the same for all."""
     size = min(page_size, LARGEST_PAGE)
-    user = await whoever_asks(request, parts) if mode in PERSONAL_MODES else None
+    is_personal = mode in PERSONAL_MODES
+    user = await whoever_asks(request, parts) if is_personal else None
     found = await parts.reads.listing(mode, page, size, filters, user.id if user else None)
-    return answer(await page_view(mode, page, size, found, parts.reads, parts.studio))
+    view = await page_view(mode, page, size, found, parts.reads, parts.studio)
+    return answer_for_reader(view) if is_personal else answer_for_all(view)
 
 
 @router.get("/featured", responses=answers(FeaturedView, 503, 504), summary="Featured characters")
@@ -84,13 +86,13 @@ async def featured(parts: Reach, user: MaybeUser) -> Response:
     """Global scores weighted by the reader's tastes; for strangers the global ones."""
     found = await parts.reads.featured(user.id if user else None)
     items = await card_views(found.ids, parts.reads, parts.studio)
-    return answer(FeaturedView(user is not None, found.as_of, items))
+    return answer_for_reader(FeaturedView(user is not None, found.as_of, items))
 
 
 @router.get("/facets", responses=answers(FacetsView), summary="What lists can be narrowed to")
 async def facets(parts: Reach) -> Response:
     found = await parts.reads.facets()
-    return answer(FacetsView(found.species, found.tags))
+    return answer_for_all(FacetsView(found.species, found.tags))
 
 
 @router.post(
@@ -123,7 +125,8 @@ async def detail(character_id: CharacterId, parts: Reach, user: MaybeUser) -> Re
     found = await existing(parts, character_id)
     liked = await parts.reads.likes(user.id, character_id) if user else None
     can_edit = user is not None and may_change(user, found.creator_id)
-    return answer(character_view(found, parts.studio, liked=liked, can_edit=can_edit))
+    view = character_view(found, parts.studio, liked=liked, can_edit=can_edit)
+    return answer_for_reader(view)
 
 
 @router.patch(
@@ -190,7 +193,7 @@ async def _require_owner(session: AsyncSession, character_id: int, user: UserInf
 async def similar(character_id: CharacterId, parts: Reach) -> Response:
     await existing(parts, character_id)
     ids = await parts.reads.similar(character_id)
-    return answer(CardsView(await card_views(ids, parts.reads, parts.studio)))
+    return answer_for_all(CardsView(await card_views(ids, parts.reads, parts.studio)))
 
 
 @router.post(

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Path
 from starlette.requests import HTTPConnection, Request
 
-from gallery.caching import CachedReads
+from gallery.caching import OWN, CachedReads
 from gallery.data import accounts
 from gallery.data.database import Database
 from gallery.data.values import Role, UserInfo
@@ -22,6 +22,7 @@ from gallery.web.problems import Problem
 from gallery.web.sessions import session_digest, session_token
 from gallery.web.throttle import Throttle
 from gallery.writing import Writes
+from keepwarm import fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,16 @@ async def whoever_asks(connection: HTTPConnection, parts: Parts) -> UserInfo | N
     token = session_token(connection)
     if token is None:
         return None
+    digest, now = session_digest(token), parts.clock()
+    # First, so that a response made for a session that ends meanwhile is ended with it.
+    await parts.reads.session_mark(digest)
     async with parts.database.session() as session:
-        found = await accounts.find_session(session, session_digest(token), parts.clock())
-    return None if found is None else found.user
+        found = await accounts.find_session(session, digest, now)
+    if found is None:
+        return None
+    if found.expires_at - now < OWN:
+        fill.skip()  # the response that this is for, which would be kept for longer
+    return found.user
 
 
 async def reader(request: Request) -> UserInfo | None:

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gallery.web.answers import FOR_ALL, KEEPING
 from gallery.web.problems import ProblemDetail, answer_of
 from gallery.web.sessions import CSRF_HEADER, csrf_matches, session_token
 
@@ -135,7 +136,8 @@ class BrowserRules:
     """Adds the headers that bound what a browser may do with an answer.
 
     API answers may be kept only by the browser that asked, and only to ask again:
-    the cache that counts is the server's, where an invalidation reaches.
+    the cache that counts is the server's, where an invalidation reaches. Whatever does not
+    say that it is the same for all depends on who asks.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -154,7 +156,8 @@ class BrowserRules:
                     headers.setdefault(name, value)
                 if is_api:
                     headers.setdefault("Cache-Control", "private, no-cache")
-                    headers.add_vary_header("Cookie")
+                    if headers.get(KEEPING) != FOR_ALL:
+                        headers.add_vary_header("Cookie")
             await send(message)
 
         await self._app(scope, receive, with_rules)

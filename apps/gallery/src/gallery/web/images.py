@@ -12,7 +12,7 @@ from gallery.data import accounts, queries, writes
 from gallery.data.text import normalise
 from gallery.data.values import ImageInfo, ImageKind, UserInfo
 from gallery.pictures.upload import UploadError
-from gallery.web.answers import answer, answers
+from gallery.web.answers import answer, answer_for_all, answers
 from gallery.web.characters import existing
 from gallery.web.context import CharacterId, ImageId, Parts, Reach, SignedIn, may_change
 from gallery.web.forms import LARGEST_ID
@@ -33,7 +33,7 @@ _GONE: dict[int | str, dict[str, Any]] = {204: {"description": "Gone."}}
 @router.get("/users/{username}/images", responses=answers(ImagesView), summary="A user's images")
 async def of_user(username: Username, parts: Reach, character_id: OfCharacter = None) -> Response:
     found = await parts.reads.user_images(normalise(username), character_id)
-    return answer(ImagesView([image_view(each, parts.studio) for each in found]))
+    return answer_for_all(ImagesView([image_view(each, parts.studio) for each in found]))
 
 
 @router.post(
@@ -85,7 +85,7 @@ async def remove_from_user(
 async def of_character(character_id: CharacterId, parts: Reach) -> Response:
     await existing(parts, character_id)
     found = await parts.reads.character_images(character_id)
-    return answer(ImagesView([image_view(each, parts.studio) for each in found]))
+    return answer_for_all(ImagesView([image_view(each, parts.studio) for each in found]))
 
 
 @router.post(

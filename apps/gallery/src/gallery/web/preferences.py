@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from gallery.caching import preferences_changed
 from gallery.data import writes
 from gallery.data.values import PreferencesInfo
-from gallery.web.answers import answer, answers
+from gallery.web.answers import answer, answer_for_reader, answers
 from gallery.web.context import Reach, SignedIn
 from gallery.web.forms import PreferencesForm
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api/preferences", tags=["preferences"])
 
 @router.get("", responses=answers(PreferencesInfo, 401), summary="Your preferences")
 async def preferences(parts: Reach, user: SignedIn) -> Response:
-    return answer(await parts.reads.preferences(user.id))
+    return answer_for_reader(await parts.reads.preferences(user.id))
 
 
 @router.put("", responses=answers(PreferencesInfo, 401, 403), summary="Replace your preferences")

@@ -23,6 +23,7 @@ CSRF_COOKIE = "gallery_csrf"
 SESSION_COOKIE = "gallery_session"
 #: Browsers take a cookie of this prefix only over TLS, for the whole host, from it alone.
 SECURE_PREFIX = "__Host-"
+SESSION_COOKIES = (SESSION_COOKIE, SECURE_PREFIX + SESSION_COOKIE)
 
 SESSION_LASTS = timedelta(days=14)
 TOKEN_BYTES = 32
