@@ -7,7 +7,7 @@ from keepwarm.core.entry import Seen, Stored
 from keepwarm.core.eviction import Resident
 from keepwarm.core.mirror import Mirror, Pulse
 from keepwarm.core.outcome import Outcome, Tier
-from keepwarm.core.steps import DropNear, Held, ReadShared, Step
+from keepwarm.core.steps import DropNear, Held, Step
 
 R = TypeVar("R")
 
@@ -35,11 +35,7 @@ class AsyncShared(Protocol):
     value that is not an entry of ours is a None.
     """
 
-    async def answer(self, step: Step[R]) -> R: ...
-
-    def read(self, step: ReadShared) -> Awaitable[Seen]:
-        """As `answer`, by the shortest way."""
-        ...
+    def answer(self, step: Step[R]) -> Awaitable[R]: ...
 
     @property
     def mirror(self) -> Mirror | None:

@@ -20,7 +20,6 @@ from keepwarm.core.steps import (
     FillReply,
     Produced,
     Raised,
-    ReadShared,
     Recipe,
     Refresh,
     Slow,
@@ -86,7 +85,7 @@ class AsyncDriver:
             return cast("Away", self.answers.unasked(step, guard.why))
         assert self._shared is not None
         try:
-            seen = await self._shared.read(step)
+            seen = cast("Seen", await self._shared.answer(step))
         except StoreAway as away:
             return cast("Away", self.answers.away(step, away, asking.sent_at))
         if seen.foreign or not guard.gate.is_open:
@@ -150,10 +149,7 @@ class AsyncDriver:
         assert self._shared is not None
         debt, sent_at = guard.debt, self._parts.clock.mono()
         try:
-            if isinstance(step, ReadShared):
-                reply: Any = await self._shared.read(step)
-            else:
-                reply = await self._shared.answer(step)
+            reply = await self._shared.answer(step)
         except StoreAway as away:
             return self.answers.away(step, away, sent_at)
         except asyncio.CancelledError:

@@ -95,9 +95,12 @@ class AsyncRedis:
             )
         return tuple(notes)
 
-    async def answer(self, step: Step[R]) -> R:
+    def answer(self, step: Step[R]) -> Awaitable[R]:
         if isinstance(step, ReadShared):
-            return cast("R", await self.read(step))
+            return cast("Awaitable[R]", self._read(step))
+        return self._answer(step)
+
+    async def _answer(self, step: Step[R]) -> R:
         if isinstance(step, Settle):
             return cast("R", await self._link.settle(step.changed))
         if isinstance(step, AwaitLeader):
@@ -108,11 +111,11 @@ class AsyncRedis:
             return cast("R", self._link.tell(call))
         deadline = asyncio.get_running_loop().time() + self._timeout_s
         try:
-            return await self._answer(step, deadline)
+            return await self._carry_out(step, deadline)
         except Exception as error:  # noqa: BLE001 - whatever a client raises, the store is away
             raise self._away(error) from None
 
-    def read(self, step: ReadShared) -> Awaitable[Seen]:
+    def _read(self, step: ReadShared) -> Awaitable[Seen]:
         """Together with whatever else is read in this turn of the loop."""
         if self._link.wire is not None and (self._entries is None or not step.names):
             return self._reads.ask(step.names, step.stamps, self._timeout_s)
@@ -160,7 +163,7 @@ class AsyncRedis:
         self._link.abandon()
         self._bulk.abandon()
 
-    async def _answer(self, step: Step[R], deadline: float) -> R:
+    async def _carry_out(self, step: Step[R], deadline: float) -> R:
         if isinstance(step, Scan):
             return cast("R", await self._scan(step, deadline))
         if isinstance(step, Describe):

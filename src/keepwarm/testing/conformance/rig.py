@@ -82,7 +82,10 @@ class OnLoop:
         self.store: AsyncShared = self._run(self._make(make))
 
     def answer(self, step: Step[R]) -> R:
-        return self._run(self.store.answer(step))
+        return self._run(self._answered(step))
+
+    async def _answered(self, step: Step[R]) -> R:
+        return await self.store.answer(step)  # asked on the loop that it belongs to
 
     @property
     def mirror(self) -> Mirror | None:

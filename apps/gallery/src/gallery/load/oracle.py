@@ -34,6 +34,8 @@ AGE_TOLERANT = ("like_count", "view_count")
 #: some prefix of the interactions in that time.
 MOVED_BY_INTERACTIONS = frozenset({Kind.SIMILAR, Kind.FEATURED})
 MOVED_MODES = frozenset({Mode.FEATURED, Mode.DISCOVER})
+#: Rankings count what was before their clock; but who takes a like back moves them at once.
+MOVED_BY_UNLIKES = frozenset({Mode.ALL, Mode.TRENDING})
 
 #: At the turn of the ranking clock, an interaction may have been on its way.
 TURN = timedelta(seconds=3)
@@ -146,7 +148,11 @@ class _Case:
     def is_moved(self) -> bool:
         """Whether likes and views move its order."""
         request = self.exchange.request
-        return request.kind in MOVED_BY_INTERACTIONS or request.mode in MOVED_MODES
+        return (
+            request.kind in MOVED_BY_INTERACTIONS
+            or request.mode in MOVED_MODES
+            or request.mode in MOVED_BY_UNLIKES
+        )
 
 
 class Oracle:
@@ -305,6 +311,10 @@ class Oracle:
         effects = self._replay.effects.effects
         for index in range(case.last_like - 1, case.first_tolerant - 1, -1):
             effect = effects[index]
+            if request.mode in MOVED_BY_UNLIKES:
+                if effect.is_unlike:
+                    yield index
+                continue
             is_theirs = request.user_id is not None and effect.user_id == request.user_id
             is_shown = request.kind is Kind.SIMILAR and effect.character_id in shown
             if is_theirs or is_shown:

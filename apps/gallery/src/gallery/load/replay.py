@@ -57,7 +57,8 @@ class _RecomputingOrigin(Origin):
         self.lists = self.traits = 0  # how many writes changed them
         self.scores_of: int | None = None  # another `traits` to take scores from
         self.past_clock = 0  # how many interactions lie before the clock's step
-        self._rankings: dict[tuple[Mode, datetime, int, int], Listing] = {}
+        self.unlikes = 0  # how many took a like back, whenever that was given
+        self._rankings: dict[tuple[Mode, datetime, int, int, int], Listing] = {}
         self._scores: dict[tuple[datetime, int, int], Scores] = {}
 
     async def scores(self) -> Scores:
@@ -81,7 +82,7 @@ class _RecomputingOrigin(Origin):
         start = page * page_size
         if mode not in (Mode.ALL, Mode.TRENDING) or filters or start + page_size > DEPTH:
             return await super().listing(mode, page, page_size, filters, user_id, scores)
-        key = (mode, rounded(self._clock()), self.lists, self.past_clock)
+        key = (mode, rounded(self._clock()), self.lists, self.past_clock, self.unlikes)
         if key not in self._rankings:
             self._rankings[key] = await super().listing(mode, 0, DEPTH, filters, None, None)
         whole = self._rankings[key]
@@ -170,6 +171,7 @@ class Replay:
         step = int(rounded(self._clock()).timestamp() * 1_000_000)
         applied = self.effects.effects[:interactions]
         self._origin.past_clock = sum(1 for effect in applied if effect.at <= step)
+        self._origin.unlikes = sum(1 for effect in applied if effect.is_unlike)
         self._origin.scores_of = scores_of
         self.recomputed += 1
         answer = await self._send("GET", path, user_id)
