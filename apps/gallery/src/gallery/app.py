@@ -51,8 +51,13 @@ def create_app(
     cache: Cache | None = None,
     clock: Clock = utc_now,
     generator: Generator | None = None,
+    keeps_responses: bool = True,
 ) -> FastAPI:
-    """The app of `settings`. It starts and ends what it uses, a given `cache` too."""
+    """The app of `settings`. It starts and ends what it uses, a given `cache` too.
+
+    Without `keeps_responses` every request reaches the cached functions, as is needed to
+    count their calls.
+    """
     database = Database(settings.database_url)
     cache = cache or open_cache(settings)
     pool = RenderPool()
@@ -97,6 +102,7 @@ def create_app(
         passwords=Passwords(),
         throttle=Throttle(time.monotonic),
         clock=clock,
+        keeps_responses=keeps_responses,
     )
     app.state.cache = cache
 
@@ -117,6 +123,7 @@ def create_app(
     app.add_middleware(BrowserRules)
     app.add_middleware(KeepsCost)
     # Values judge by their own policies what may be served when their source fails.
-    app.add_middleware(HTTPCache, cache=cache, routes=ROUTES, cdn=True, stale_on_error=False)
+    if keeps_responses:
+        app.add_middleware(HTTPCache, cache=cache, routes=ROUTES, cdn=True, stale_on_error=False)
     app.add_middleware(TellsHits)
     return app

@@ -19,6 +19,7 @@ from gallery.origin import rounded, utc_now
 PLAN = Plan.read().but(seconds=4.0, requests_per_s=30.0)
 DISTURBED = PLAN.but(seconds=6.0)
 BROKEN = (sys.executable, str(Path(__file__).with_name("broken.py")))
+BARE = (sys.executable, str(Path(__file__).with_name("bare.py")))
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,7 @@ async def test_the_unlimited_cache_is_asked_exactly_what_the_server_was(
     here: Stage, source: Path
 ) -> None:
     """What the ideal says each request touches is what the app calls."""
-    ran, verdict = await played(here, source)
+    ran, verdict = await played(here, source, command=BARE)
 
     assert told(verdict) == []
     assert ran.ideal.calls == pytest.approx(ran.calls.hits + ran.calls.misses, rel=0.02)

@@ -38,6 +38,7 @@ class Parts:
     passwords: Passwords
     throttle: Throttle
     clock: Clock
+    keeps_responses: bool
 
 
 # Dependencies are `async` even where they wait for nothing: FastAPI runs any other in a
@@ -56,7 +57,8 @@ async def whoever_asks(connection: HTTPConnection, parts: Parts) -> UserInfo | N
         return None
     digest, now = session_digest(token), parts.clock()
     # First, so that a response made for a session that ends meanwhile is ended with it.
-    await parts.reads.session_mark(digest)
+    if parts.keeps_responses:
+        await parts.reads.session_mark(digest)
     async with parts.database.session() as session:
         found = await accounts.find_session(session, digest, now)
     if found is None:
