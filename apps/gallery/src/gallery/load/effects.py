@@ -45,7 +45,7 @@ class Effects:
     """The effects of a load's interactions in order, on the copy of the data at `path`."""
 
     def __init__(self, path: Path, interactions: Sequence[Exchange]) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA synchronous = OFF")
         self._db.execute("PRAGMA busy_timeout = 10000")
         self.applied = 0

@@ -8,6 +8,7 @@ off and a clock that is set by hand.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
@@ -135,7 +136,7 @@ class Replay:
     async def advance(self) -> bytes:
         """Apply the next strict write; the body that it is answered with. Raises Diverged."""
         write = self.strict[self.version]
-        self.effects.move(self._natural[self.version + 1])
+        await asyncio.to_thread(self.effects.move, self._natural[self.version + 1])
         self._clock.now = _written_at(write, self._live)
         answer = await self._send(
             write.request.method,
@@ -165,7 +166,8 @@ class Replay:
         `as_of` sets the clock; `scores_of` takes scores from an earlier `traits`
         (KeyError if they were not computed then).
         """
-        self.effects.move(interactions)
+        # In a thread: the replayed app may hold the database, and needs the loop to let go of it.
+        await asyncio.to_thread(self.effects.move, interactions)
         if as_of is not None:
             self._clock.now = as_of + timedelta(seconds=1)
         step = int(rounded(self._clock()).timestamp() * 1_000_000)
@@ -199,7 +201,7 @@ class Replay:
         """Apply what is left and compare with the database the load left. Raises Diverged."""
         while self.version < len(self.strict):
             await self.advance()
-        self.effects.move(len(self.effects.effects))
+        await asyncio.to_thread(self.effects.move, len(self.effects.effects))
         for table, columns in _COMPARED.items():
             query = f"SELECT {columns} FROM {table} ORDER BY {columns}"  # noqa: S608 - constants
             if _rows(self._path, query) != _rows(self._live, query):
