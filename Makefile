@@ -47,10 +47,7 @@ bench: setup  ## measure pages and, beside the peers, single calls; write benchm
 	$(PEERS) -m benchmarks.performance $(ARGS)
 	$(PEERS) -m benchmarks.http $(filter --quick,$(ARGS))
 
-bench-soak: setup  ## what takes longer than anybody waits for
-	$(PYTEST) -m soak -n 0 $(ARGS)
-
-check: setup  ## whether a ratio to a peer has become worse than the stored one
+bench-check: setup  ## whether a ratio to a peer has become worse than the stored one
 	@scripts/peers.sh
 	@exec $(PEERS) -m benchmarks.performance --check
 

@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 code=0
-.venv/bin/python -m pytest -m more "$@" || code=$?
+.venv/bin/python -m pytest -m "more and not soak" "$@" || code=$?
 case $code in
 0) ;;
 5) echo "test-more: no test is marked \`more\`" ;;
