@@ -52,14 +52,21 @@ def results() -> Callable[[str], Results]:
     return play
 
 
+# The ordinary suite plays it on the first server only.
+SERVED = [
+    name if number == 0 else pytest.param(name, marks=pytest.mark.more)
+    for number, name in enumerate(SERVERS)
+]
+
+
 @pytest.mark.parametrize("case", [c for c in CASES if c.level == REQUIRED], ids=lambda c: c.name)
-@pytest.mark.parametrize("server", list(SERVERS))
+@pytest.mark.parametrize("server", SERVED)
 def test_required(results: Callable[[str], Results], server: str, case: Case) -> None:
     assert results(server)[case.name] == ""
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.level != REQUIRED], ids=lambda c: c.name)
-@pytest.mark.parametrize("server", list(SERVERS))
+@pytest.mark.parametrize("server", SERVED)
 def test_optional(results: Callable[[str], Results], server: str, case: Case) -> None:
     assert results(server)[case.name] == ""
 
@@ -69,6 +76,7 @@ def test_names_are_unique() -> None:
     assert len(names) == len(set(names))
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("server", list(SERVERS))
 def test_three_runs_are_alike(server: str) -> None:
     """Also over one process that has the URLs of earlier runs stored."""

@@ -70,12 +70,19 @@ def before(name: str, patience: Patience) -> Iterator[Running]:
         assert origin.errors == []
 
 
-@pytest.fixture(scope="session", params=list(SERVERS))
+# Each server plays everything; the ordinary suite plays it on the first one only.
+SERVED = [
+    name if number == 0 else pytest.param(name, marks=pytest.mark.more)
+    for number, name in enumerate(SERVERS)
+]
+
+
+@pytest.fixture(scope="session", params=SERVED)
 def proxy(request: pytest.FixtureRequest) -> Iterator[Running]:
     yield from before(request.param, PATIENT)
 
 
-@pytest.fixture(scope="module", params=list(SERVERS))
+@pytest.fixture(scope="module", params=SERVED)
 def hasty(request: pytest.FixtureRequest) -> Iterator[Running]:
     """One that soon gives an upstream up."""
     yield from before(request.param, HASTY)
