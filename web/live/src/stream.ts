@@ -109,9 +109,8 @@ export class Stream {
       wait = this.#timing.crowdedMs * (0.5 + Math.random());
     } else if (!hadYielded) {
       this.#way = (this.#way + 1) % this.#ways.length;
-      // A round of all ways counts as one failure: the first detours are taken at once.
-      if (this.#way === 0) this.#failures += 1;
-      wait = this.#backOff();
+      // Detours are taken at once; a round of all ways counts as one failure.
+      if (this.#way === 0) wait = this.#backOff();
     } else {
       wait = Math.random() * this.#timing.retryMs;
     }
@@ -120,7 +119,7 @@ export class Stream {
   }
 
   #backOff(): number {
-    if (this.#failures === 0) return 0;
+    this.#failures += 1;
     const most = Math.min(this.#timing.retryMaxMs, this.#timing.retryMs * 2 ** this.#failures);
     return most * (0.5 + Math.random() / 2);
   }
