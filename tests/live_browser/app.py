@@ -1,0 +1,102 @@
+"""`python app.py`: one process of a small app, whose items are cached and live.
+
+Settings in the environment: STORE, DATABASE, PAGE (a folder of built pages), PORT. A request
+with `?hold=1` reads at once and answers when the test lets it go, so that an invalidation can
+overtake the answer: `GET /held/{id}` returns once such a request has read, `POST
+/release/{id}` lets it go.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from keepwarm import Cache, NotAcknowledged
+
+cache = Cache(os.environ["STORE"], namespace="standin")
+database = sqlite3.connect(os.environ["DATABASE"], isolation_level=None, timeout=10)
+
+
+@cache(ttl="10m", key="items:{item_id}", tags=["item:{item_id}"])
+async def value_of(item_id: str) -> int:
+    row = database.execute("SELECT value FROM items WHERE id = ?", (item_id,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+class Hold:
+    """One held request: whether it has read, and whether it may go."""
+
+    def __init__(self) -> None:
+        self.has_read = asyncio.Event()
+        self.may_go = asyncio.Event()
+
+
+holds: defaultdict[str, Hold] = defaultdict(Hold)
+
+
+async def read(request: Request) -> Response:
+    item_id = request.path_params["item_id"]
+    value = await value_of(item_id)
+    if "hold" in request.query_params:
+        hold = holds[item_id]
+        hold.has_read.set()
+        await hold.may_go.wait()
+        del holds[item_id]
+    return JSONResponse({"id": item_id, "value": value})
+
+
+async def write(request: Request) -> Response:
+    item_id = request.path_params["item_id"]
+    value = int(await request.body())
+    database.execute("INSERT OR REPLACE INTO items VALUES (?, ?)", (item_id, value))
+    try:
+        await cache.invalidate(f"item:{item_id}")
+    except NotAcknowledged:
+        return JSONResponse({"id": item_id, "value": value}, status_code=202)  # goes on trying
+    return JSONResponse({"id": item_id, "value": value})
+
+
+async def held(request: Request) -> Response:
+    await holds[request.path_params["item_id"]].has_read.wait()
+    return Response()
+
+
+async def release(request: Request) -> Response:
+    holds[request.path_params["item_id"]].may_go.set()
+    return Response()
+
+
+@asynccontextmanager
+async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async with cache:
+        yield
+
+
+def make() -> Starlette:
+    page = Path(os.environ["PAGE"])
+    return Starlette(
+        lifespan=lifespan,
+        routes=[
+            Route("/api/items/{item_id}", read),
+            Route("/api/items/{item_id}", write, methods=["PUT"]),
+            Route("/held/{item_id}", held),
+            Route("/release/{item_id}", release, methods=["POST"]),
+            Mount("/page", StaticFiles(directory=page, html=True)),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("CREATE TABLE IF NOT EXISTS items (id TEXT PRIMARY KEY, value INTEGER)")
+    uvicorn.run(make(), host="127.0.0.1", port=int(os.environ["PORT"]), log_level="warning")

@@ -1,0 +1,99 @@
+"""One connection serves all tabs of a browser, and outlives each of them."""
+
+import time
+
+import pytest
+
+from .figures import Figures
+from .stage import Stage, Tabs, until
+from .test_freshness import fresh_name
+
+pytestmark = [pytest.mark.more, pytest.mark.timeout(120)]
+
+TABS = 8
+FAILOVER_S = 2.0
+
+
+async def test_eight_tabs_hold_one_connection(stage: Stage, tabs: Tabs, figures: Figures) -> None:
+    """And each of them shows what was written."""
+    item = fresh_name()
+    for _ in range(TABS):
+        await tabs.tab(items=item)
+    for tab in tabs.open:
+        await tab.is_open()
+        assert await tab.shows(item, 0)
+    await stage.far.write(item, 7)
+    for tab in tabs.open:
+        assert await tab.shows(item, 7)
+    count = len(tabs.connections())
+    figures.take(f"connections of {TABS} tabs", str(count), "1")
+    assert count == 1
+
+
+async def test_another_tab_takes_over(stage: Stage, tabs: Tabs, figures: Figures) -> None:
+    """When the tab that holds the connection is closed, time after time: nothing is missed."""
+    item = fresh_name()
+    for _ in range(TABS):
+        await tabs.tab(items=item)
+    for tab in tabs.open:
+        await tab.is_open()
+        assert await tab.shows(item, 0)
+    took = []
+    for value in range(1, TABS):
+        [leader] = tabs.connections()
+        tabs.open.remove(leader)
+        began = time.monotonic()
+        await leader.close()
+        await stage.far.write(item, value)  # into the gap
+        await until(lambda: any(tab.frames for tab in tabs.connections()))
+        took.append(time.monotonic() - began)
+        for tab in tabs.open:
+            assert await tab.shows(item, value)
+    figures.take("another tab takes over, slowest of 7", f"{max(took) * 1000:.0f} ms", "< 2 s")
+    assert max(took) < FAILOVER_S
+
+
+HIDE = """
+    let hidden = true;
+    Object.defineProperty(document, "hidden", { get: () => hidden });
+    window.show = () => { hidden = false; document.dispatchEvent(new Event("visibilitychange")); };
+"""
+
+
+async def test_a_hidden_tab_fetches_when_it_is_looked_at(stage: Stage, tabs: Tabs) -> None:
+    """Headless tabs are never hidden, so the page is told that it is."""
+    item = fresh_name()
+    seen = await tabs.tab(items=item)
+    hidden = await tabs.tab(items=item, prepare=lambda page: page.add_init_script(HIDE))
+    for tab in tabs.open:
+        await tab.is_open()
+        assert await tab.shows(item, 0)
+    for value in range(1, 4):
+        await stage.far.write(item, value)
+        assert await seen.shows(item, value)
+    assert hidden.asked_for(item) == 1
+    await hidden.page.evaluate("window.show()")
+    assert await hidden.shows(item, 3)
+    assert hidden.asked_for(item) == 2
+
+
+@pytest.mark.parametrize(
+    "blocked", [["ws"], ["ws", "events"]], ids=["server-sent events", "long poll"]
+)
+async def test_where_web_sockets_do_not_pass(stage: Stage, tabs: Tabs, blocked: list[str]) -> None:
+    """The next way is taken, and the page follows writes all the same."""
+
+    async def block(page: object) -> None:
+        await page.route_web_socket("**/live/ws*", lambda socket: socket.close())  # type: ignore[attr-defined]
+        if "events" in blocked:
+            await page.route("**/live/events*", lambda route: route.abort())  # type: ignore[attr-defined]
+
+    item = fresh_name()
+    tab = await tabs.tab(items=item, prepare=block)
+    await tab.is_open()
+    assert await tab.shows(item, 0)
+    for value in range(1, 6):
+        await stage.far.write(item, value)
+        assert await tab.shows(item, value)
+    way = "poll" if "events" in blocked else "events"
+    assert any(f"/live/{way}" in url for url in tab.requests)
