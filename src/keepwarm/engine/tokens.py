@@ -7,6 +7,7 @@ has secrets, because the same position is what browsers resume their stream from
 """
 
 import hmac
+import os
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -24,6 +25,16 @@ class Tokens:
     ) -> None:
         self._secrets = secrets
         self._clock = clock
+        self._own = os.urandom(32)
+
+    @property
+    def are_shared(self) -> bool:
+        """Whether other processes sign alike."""
+        return bool(self._secrets)
+
+    def key(self, purpose: bytes) -> bytes:
+        """A key for something else to be signed with: of the first secret, else of this process."""
+        return hmac.new(self._secrets[0] if self._secrets else self._own, purpose, sha256).digest()
 
     def of(self, epoch: str, position: int) -> str:
         """The token of an acknowledgement."""
