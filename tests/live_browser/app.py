@@ -21,9 +21,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+import keepwarm
 from keepwarm import Cache, NotAcknowledged
 
-cache = Cache(os.environ["STORE"], namespace="standin")
+# The labels that browsers see are made with the secret: all processes must have the same.
+cache = Cache(os.environ["STORE"], namespace="standin", secrets=("not a secret at all",))
 database = sqlite3.connect(os.environ["DATABASE"], isolation_level=None, timeout=10)
 
 
@@ -84,16 +86,19 @@ async def lifespan(_: Starlette) -> AsyncIterator[None]:
 
 def make() -> Starlette:
     page = Path(os.environ["PAGE"])
-    return Starlette(
+    app = Starlette(
         lifespan=lifespan,
         routes=[
             Route("/api/items/{item_id}", read),
             Route("/api/items/{item_id}", write, methods=["PUT"]),
             Route("/held/{item_id}", held),
             Route("/release/{item_id}", release, methods=["POST"]),
+            Mount("/live", keepwarm.live(cache)),
             Mount("/page", StaticFiles(directory=page, html=True)),
         ],
     )
+    app.add_middleware(keepwarm.LiveHeaders, cache=cache)
+    return app
 
 
 if __name__ == "__main__":

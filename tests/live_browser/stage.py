@@ -227,9 +227,9 @@ class Tab:
         )
         return at
 
-    async def heard(self, item: str) -> None:
-        """Return once an invalidation of `item` has come to this page's socket."""
-        await until(lambda: any(f"item:{item}" in frame for frame in self.frames))
+    def invalidations(self) -> int:
+        """How many messages of its socket told that something was invalidated."""
+        return sum('"tags"' in frame for frame in self.frames)
 
     async def close(self) -> None:
         await self.page.close()

@@ -1,16 +1,18 @@
 """No tab goes on showing what a write has ended, whatever the page was doing at that moment."""
 
 import itertools
+from collections.abc import Iterable
 
 import pytest
 
 from .figures import Figures, percentile
-from .stage import NAIVE_PATIENCE_S, PATIENCE_S, Stage, Tab, Tabs
+from .stage import NAIVE_PATIENCE_S, PATIENCE_S, Stage, Tab, Tabs, until
 
 pytestmark = [pytest.mark.more, pytest.mark.timeout(300)]
 
 WRITES = 20
 P95_MS = 250
+RECOVERY_S = 10.0  # processes and pages must find what was away again, and wait their turn
 
 names = itertools.count()
 
@@ -20,89 +22,107 @@ def fresh_name() -> str:
     return f"i{next(names)}"
 
 
-def patience(variant: str) -> float:
-    return NAIVE_PATIENCE_S if variant == "naive" else PATIENCE_S
+class Play:
+    """What every scene needs: who plays, and how its pages hear of invalidations."""
 
+    def __init__(self, stage: Stage, tabs: Tabs, variant: str) -> None:
+        self.stage = stage
+        self.tabs = tabs
+        self.variant = variant
+        self.items = [fresh_name() for _ in range(WRITES)]
+        self.patience_s = NAIVE_PATIENCE_S if variant == "naive" else PATIENCE_S
 
-async def first_load(stage: Stage, tabs: Tabs, variant: str, turn: int) -> bool:
-    """The page asks; the answer is read; a write overtakes it. Is the page right?"""
-    item = fresh_name()
-    tab = await tabs.tab(variant, items=item, hold=item)
-    await stage.near.held(item)
-    # Ours must hold while the stream is still being opened, too.
-    if variant == "naive" or turn % 2:
+    async def tab(self, *, items: Iterable[str] = (), links: Iterable[str] = ()) -> Tab:
+        """A page that shows `items` as they are, or has links whose first answer is held."""
+        tab = await self.tabs.tab(
+            self.variant, items=",".join(items), links=",".join(links), hold=",".join(links)
+        )
         await tab.is_open()
-    await stage.far.write(item, 7)
-    if variant == "naive":
-        await tab.heard(item)
-    await stage.near.release(item)
-    return await judged(tab, item, variant)
+        for item in items:
+            assert await tab.shows(item, 0)
+        return tab
+
+    async def overtake(self, tab: Tab, item: str) -> None:
+        """Somebody writes. The usual pattern fails for sure once the message has come."""
+        told = tab.invalidations()
+        await self.stage.far.write(item, 7)
+        if self.variant == "naive":
+            await until(lambda: tab.invalidations() > told)
 
 
-async def prefetch(stage: Stage, tabs: Tabs, variant: str, turn: int) -> bool:
+async def first_load(play: Play) -> list[bool]:
+    """A page asks; the answer is read; a write overtakes it. Which pages come to be right?"""
+    right = []
+    for turn, item in enumerate(play.items):
+        tab = await play.tabs.tab(play.variant, items=item, hold=item)
+        await play.stage.near.held(item)
+        # Ours must hold while the stream is still being opened, too.
+        if play.variant == "naive" or turn % 2:
+            await tab.is_open()
+        await play.overtake(tab, item)
+        await play.stage.near.release(item)
+        right.append(await tab.shows(item, 7, play.patience_s))
+        await tab.close()
+    return right
+
+
+async def prefetch(play: Play) -> list[bool]:
     """The same for what is fetched because the mouse is over a link."""
-    item = fresh_name()
-    tab = await tabs.tab(variant, links=item, hold=item)
-    await tab.is_open()
-    await tab.page.hover(f"[data-link={item}]")
-    await stage.near.held(item)
-    await stage.far.write(item, 7)
-    if variant == "naive":
-        await tab.heard(item)
-    async with tab.page.expect_response(f"**/api/items/{item}*"):
-        await stage.near.release(item)
-    await tab.page.click(f"[data-link={item}]")
-    return await judged(tab, item, variant)
+    tab = await play.tab(links=play.items)
+    right = []
+    for item in play.items:
+        await tab.page.hover(f"[data-link={item}]")
+        await play.stage.near.held(item)
+        await play.overtake(tab, item)
+        async with tab.page.expect_response(f"**/api/items/{item}*"):
+            await play.stage.near.release(item)
+        await tab.page.click(f"[data-link={item}]")
+        right.append(await tab.shows(item, 7, play.patience_s))
+    return right
 
 
-async def background(stage: Stage, tabs: Tabs, variant: str, turn: int) -> bool:
+async def background(play: Play) -> list[bool]:
     """The same for a page that shows something and fetches it anew."""
-    item = fresh_name()
-    tab = await tabs.tab(variant, items=item)
-    await tab.is_open()
-    assert await tab.shows(item, 0)
-    await tab.page.evaluate("(item) => void window.refetch(item)", item)
-    await stage.near.held(item)
-    await stage.far.write(item, 7)
-    await stage.near.release(item)
-    return await judged(tab, item, variant)
+    tab = await play.tab(items=play.items)
+    right = []
+    for item in play.items:
+        await tab.page.evaluate("(item) => void window.refetch(item)", item)
+        await play.stage.near.held(item)
+        await play.overtake(tab, item)
+        await play.stage.near.release(item)
+        right.append(await tab.shows(item, 7, play.patience_s))
+    return right
 
 
-async def reconnect(stage: Stage, tabs: Tabs, variant: str, turn: int) -> bool:
+async def reconnect(play: Play) -> list[bool]:
     """The network is away while somebody writes."""
-    item = fresh_name()
-    tab = await tabs.tab(variant, items=item)
-    await tab.is_open()
-    assert await tab.shows(item, 0)
-    stage.network.refuse()
-    stage.network.drop_connections()
-    try:
-        await stage.far.write(item, 7)
-    finally:
-        stage.network.pass_through()
-    return await judged(tab, item, variant)
+    tab = await play.tab(items=play.items)
+    right = []
+    for item in play.items:
+        await tab.is_open()
+        play.stage.network.refuse()
+        play.stage.network.drop_connections()
+        try:
+            await play.stage.far.write(item, 7)
+        finally:
+            play.stage.network.pass_through()
+        right.append(await tab.shows(item, 7, RECOVERY_S))
+    return right
 
 
-async def store_restart(stage: Stage, tabs: Tabs, variant: str, turn: int) -> bool:
+async def store_restart(play: Play) -> list[bool]:
     """The store dies with all it holds; somebody writes while it is away, or just after."""
-    item = fresh_name()
-    tab = await tabs.tab(variant, items=item)
-    await tab.is_open()
-    assert await tab.shows(item, 0)
-    stage.store.kill()
-    if turn % 2:
-        await stage.far.write(item, 7)
-    stage.store.restart()
-    if not turn % 2:
-        await stage.far.write(item, 7)
-    # The processes must find their store again first.
-    return await judged(tab, item, variant, within_s=10)
-
-
-async def judged(tab: Tab, item: str, variant: str, within_s: float = 0) -> bool:
-    is_right = await tab.shows(item, 7, within_s or patience(variant))
-    await tab.close()
-    return is_right
+    tab = await play.tab(items=play.items)
+    right = []
+    for turn, item in enumerate(play.items):
+        play.stage.store.kill()
+        if turn % 2:
+            await play.stage.far.write(item, 7)
+        play.stage.store.restart()
+        if not turn % 2:
+            await play.stage.far.write(item, 7)
+        right.append(await tab.shows(item, 7, RECOVERY_S))
+    return right
 
 
 SCENES = {
@@ -123,7 +143,7 @@ async def test_no_page_stays_stale(
     connection or in another."""
     if company != "alone":
         await (await tabs.tab()).is_open()
-    right = [await SCENES[scene](stage, tabs, "ours", turn) for turn in range(WRITES)]
+    right = await SCENES[scene](Play(stage, tabs, "ours"))
     stale = right.count(False)
     figures.take(f"stale pages, {scene}, {company}", f"{stale} of {WRITES}", "0")
     assert stale == 0
@@ -133,9 +153,11 @@ async def test_the_usual_pattern_stays_stale(stage: Stage, tabs: Tabs, figures: 
     """Else the test above proves nothing."""
     stale = {}
     for scene in ("first load", "hover prefetch"):
-        right = [await SCENES[scene](stage, tabs, "naive", turn) for turn in range(WRITES)]
+        right = await SCENES[scene](Play(stage, tabs, "naive"))
         stale[scene] = right.count(False)
-        figures.take(f"stale pages of the usual pattern, {scene}", f"{stale[scene]} of {WRITES}", "≥ 1")
+        figures.take(
+            f"stale pages of the usual pattern, {scene}", f"{stale[scene]} of {WRITES}", "≥ 1"
+        )
     assert all(stale.values())
 
 
@@ -143,7 +165,7 @@ async def test_the_usual_pattern_stays_stale(stage: Stage, tabs: Tabs, figures: 
 async def test_no_page_with_swr_stays_stale(
     stage: Stage, tabs: Tabs, figures: Figures, scene: str
 ) -> None:
-    right = [await SCENES[scene](stage, tabs, "swr", turn) for turn in range(WRITES)]
+    right = await SCENES[scene](Play(stage, tabs, "swr"))
     stale = right.count(False)
     figures.take(f"stale pages with SWR, {scene}", f"{stale} of {WRITES}", "0")
     assert stale == 0

@@ -17,6 +17,9 @@ import type { Message } from "./messages.ts";
 import type { Position } from "./position.ts";
 import type { Stamp } from "./stamp.ts";
 
+/** On a response: it depends on more than is worth listing, so on all. */
+export const ANY = "*";
+
 /** Enough for minutes of a busy site; only requests under way need a floor for longer. */
 const MAX_FLOORS = 4096;
 
@@ -40,6 +43,8 @@ export class Floors {
   #sinceAt = 0;
   #droppedAt = 0;
   #droppedN = 0;
+  /** The highest floor of all: that of what depends on everything. */
+  #highest: Floor = { n: -1, at: 0 };
   readonly #floors = new Map<string, Floor>();
   readonly #max: number;
 
@@ -74,6 +79,7 @@ export class Floors {
       if (n <= (this.#floors.get(tag)?.n ?? -1)) continue;
       this.#floors.delete(tag); // to the end: the map is in the order of hearing
       this.#floors.set(tag, { n, at });
+      if (n > this.#highest.n) this.#highest = { n, at };
       isNews = true;
     }
     if (isNews) this.tick = at;
@@ -86,8 +92,8 @@ export class Floors {
     const isComparable = stamp.incarnation === this.#incarnation;
     if (stamp.at < this.#sinceAt && !(isComparable && stamp.n >= this.#since)) return true;
     return stamp.tags.some((tag) => {
-      const floor = this.#floors.get(tag);
-      return floor !== undefined && (isComparable ? stamp.n < floor.n : stamp.at < floor.at);
+      const floor = tag === ANY ? this.#highest : this.#floors.get(tag);
+      return floor && (isComparable ? stamp.n < floor.n : stamp.at < floor.at);
     });
   }
 
@@ -113,6 +119,7 @@ export class Floors {
   #begin(incarnation: string, n: number): void {
     if (incarnation !== this.#incarnation) {
       this.#floors.clear();
+      this.#highest = { n: -1, at: 0 };
       this.#droppedN = 0;
     }
     this.#incarnation = incarnation;

@@ -1,7 +1,7 @@
 // A live connection to one cache: what was invalidated, and whether what is held is stale.
 
 import { Again } from "./again.ts";
-import { Floors, type Snapshot } from "./floors.ts";
+import { ANY, Floors, type Snapshot } from "./floors.ts";
 import type { Message } from "./messages.ts";
 import { type Position, parsePosition } from "./position.ts";
 import { Run, Runs } from "./runs.ts";
@@ -251,8 +251,13 @@ export class Live {
   #wrote(position: string, tags: readonly string[], isOurs: boolean): void {
     const parsed = parsePosition(position);
     if (!parsed) return;
-    const ended = tags.map((tag) => [tag, parsed.n] as const);
-    if (this.#floors.raise(parsed.incarnation, ended)) this.#changed();
+    const isNews = tags.includes(ANY)
+      ? this.#floors.hear({ kind: "reset", seq: parsed })
+      : this.#floors.raise(
+          parsed.incarnation,
+          tags.map((tag) => [tag, parsed.n] as const),
+        );
+    if (isNews) this.#changed();
     if (isOurs) this.#tabs.post({ kind: "wrote", position, tags } satisfies Note);
   }
 

@@ -190,3 +190,13 @@ describe("a tab that joins", () => {
     expect(new Floors().snapshot()).toBeUndefined();
   });
 });
+
+test("what depends on more than could be listed ends with anything", () => {
+  const floors = new Floors();
+  floors.hear(beat(10));
+  const held = read(floors, 10, "*");
+  expect(floors.isStale(held)).toBe(false);
+  floors.hear(tags(11, "x"));
+  expect(floors.isStale(held)).toBe(true);
+  expect(floors.isStale(read(floors, 11, "*"))).toBe(false);
+});

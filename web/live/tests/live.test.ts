@@ -59,6 +59,13 @@ test("a write raises the floors of what it ended, and later reads come after it"
   ]);
 });
 
+test("a write that ended more than could be listed ended everything", async () => {
+  const { live } = scene({ "/x": READ, "/write": { ...WROTE, "Keepwarm-Tags": "*" } });
+  const { stamp } = await live.run(() => live.fetch("http://here/x"));
+  await live.fetch("http://here/write", { method: "POST" });
+  expect(stamp && live.isStale(stamp)).toBe(true);
+});
+
 test("no other site learns the token", async () => {
   const { live, requests } = scene({ "/write": WROTE });
   await live.fetch("http://here/write", { method: "POST" });
