@@ -12,8 +12,8 @@ import type { Transport, Why } from "./transports.ts";
 export type StreamState = "connecting" | "open" | "over";
 
 export interface Hearing {
-  /** `after` is the cursor that the connection began with, on its first message only. */
-  message(message: Message, after: Position | undefined): void;
+  /** `from`, with the first message of a connection: it tells all that ended since. */
+  message(message: Message, from: Position | undefined): void;
   state(state: StreamState): void;
 }
 
@@ -77,7 +77,7 @@ export class Stream {
         const wasFirst = isFirst;
         isFirst = false;
         if (wasFirst) this.#to.state("open");
-        this.#to.message(message, wasFirst ? began : undefined);
+        this.#to.message(message, wasFirst ? (began ?? message.seq) : undefined);
       },
       alive: heard,
       closed: (why) => this.#ended(why, !isFirst),

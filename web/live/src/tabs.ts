@@ -87,7 +87,7 @@ export class Tabs {
     clearTimeout(this.#silence);
     if (this.#release || this.#leaving.signal.aborted) return;
     this.#silence = setTimeout(() => {
-      if (document.hidden) this.#listen();
+      if (globalThis.document?.hidden) this.#listen();
       else if (!this.#release) this.#queue(true);
     }, this.#silenceMs);
   }

@@ -191,6 +191,45 @@ describe("a tab that joins", () => {
   });
 });
 
+describe("a tab that was away (in the back/forward cache)", () => {
+  const away = (): [Floors, Stamp] => {
+    const floors = new Floors();
+    floors.hear(beat(10), parsePosition("i.10.m"));
+    return [floors, read(floors, 10, "x")];
+  };
+
+  test("learns what it missed from a leader that heard it all", () => {
+    const [floors, held] = away();
+    const leader = new Floors();
+    leader.hear(beat(9), parsePosition("i.9.m"));
+    leader.hear(tags(12, "y"));
+    const known = leader.snapshot();
+    expect(known && floors.adopt(known)).toBe(true);
+    expect(floors.isStale(held)).toBe(false);
+  });
+
+  test("presumes all stale if the leader came after it had left", () => {
+    const [floors, held] = away();
+    const leader = new Floors();
+    leader.hear(beat(12), parsePosition("i.12.m"));
+    const known = leader.snapshot();
+    expect(known && floors.adopt(known)).toBe(true);
+    expect(floors.isStale(held)).toBe(true);
+  });
+
+  test("does so, too, if a leader's connection begins after it had left", () => {
+    const [floors, held] = away();
+    floors.hear(beat(12), parsePosition("i.11.m"));
+    expect(floors.isStale(held)).toBe(true);
+  });
+
+  test("goes on as before if it leads and takes up where it left", () => {
+    const [floors, held] = away();
+    floors.hear(tags(12, "y"), parsePosition("i.10.m"));
+    expect(floors.isStale(held)).toBe(false);
+  });
+});
+
 test("what depends on more than could be listed ends with anything", () => {
   const floors = new Floors();
   floors.hear(beat(10));
