@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from asgi.stage import Answer, ask
 from fastapi import FastAPI
 
 import keepwarm
+from asgi.stage import Answer, ask
 from keepwarm import Cache, LiveHeaders, Policy
 from keepwarm.live.app import LABEL_KEY, Live
 from keepwarm.live.channel import Channel
@@ -185,6 +185,11 @@ async def opened(url: str = "memory://", **settings: Any) -> AsyncIterator[Site]
         yield Site(cache, **site_settings)
 
 
+def _json(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
 class Socket:
     """One connection to an ASGI app: what it sends is queued, what it is sent is ours to say."""
 
@@ -208,13 +213,11 @@ class Socket:
         while True:
             said = await self.next()
             if said["type"] == "websocket.send":
-                found: dict[str, Any] = json.loads(said["text"])
-                return found
+                return _json(said["text"])
             if said["type"] == "http.response.body":
                 lines = said["body"].decode().splitlines()
                 data = [line.removeprefix("data: ") for line in lines if line.startswith("data: ")]
-                found = json.loads(data[0])
-                return found
+                return _json(data[0])
             assert said["type"] in ("websocket.accept", "http.response.start"), said
 
     async def ended(self) -> None:

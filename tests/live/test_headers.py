@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from asgi.stage import ask
-from live.stage import SECRET, Browser, Held, Site, Table, held, opened, position, websocket
 
+from asgi.stage import ask
 from keepwarm import Cache, ConfigurationError, HTTPCache, LiveHeaders, Shared, fill
 from keepwarm.live.signs import MOST_LABELS
 from keepwarm.stores.redis.server import EmbeddedServer
+from live.stage import SECRET, Browser, Held, Site, Table, held, opened, position, websocket
 
 
 @pytest.fixture
