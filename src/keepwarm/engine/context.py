@@ -35,7 +35,7 @@ class RunningFill:
     absorbed_tags: dict[str, None] = field(default_factory=dict)
     used: dict[str, None] | None = field(default_factory=dict)
     """The stamps of every cached value that was used, storable or not; None: unknown ones."""
-    used_position: int | None = None
+    used_as_of: int | None = None
     has_slot: bool = True
     is_closed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -82,8 +82,8 @@ class RunningFill:
             self.used = None
         else:
             self.used |= dict.fromkeys(names)
-        oldest = outcome.position if self.used_position is None else self.used_position
-        self.used_position = min(oldest, outcome.position) if outcome.epoch else 0
+        oldest = outcome.as_of if self.used_as_of is None else self.used_as_of
+        self.used_as_of = min(oldest, outcome.as_of) if outcome.epoch else 0
 
 
 _running: ContextVar[RunningFill | None] = ContextVar("keepwarm_running_fill", default=None)

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 
 from keepwarm.core.heard import Heard
 from keepwarm.core.outcome import Outcome
-from keepwarm.core.steps import ReadShared
+from keepwarm.core.steps import Away, ReadPatterns, ReadShared
 from keepwarm.engine.answers import boot_s
 from keepwarm.engine.cache import BaseCache
+from keepwarm.engine.tokens import key_of
 from keepwarm.errors import ConfigurationError
+
+SHORTEST_SECRET = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +33,25 @@ class Hearing:
     def __init__(self, cache: BaseCache) -> None:
         self._cache = cache
         self._parts = cache._wiring.parts
-        if self._parts.local is None and not cache.tokens.are_shared:
-            raise ConfigurationError(
-                "browsers are told of changes under names that all processes must agree on: "
-                "give the cache secrets= (or CACHE_SECRETS)"
-            )
 
     @property
     def namespace(self) -> str:
         return self._cache.namespace
 
-    def key(self, purpose: bytes) -> bytes:
-        """A key that every process of the namespace has."""
+    def key(self, purpose: bytes, secret: bytes | str | None) -> bytes:
+        """A key that every process of the namespace has: of `secret`, or of the cache's first.
+
+        Raises ConfigurationError where there is neither, and other processes.
+        """
+        if secret is not None:
+            if len(secret) < SHORTEST_SECRET:
+                raise ConfigurationError(f"secret must have at least {SHORTEST_SECRET} characters")
+            return key_of(secret.encode() if isinstance(secret, str) else secret, purpose)
+        if self._parts.local is None and not self._cache.tokens.are_shared:
+            raise ConfigurationError(
+                "browsers are told of changes under names that all processes must agree on: "
+                "give secret=, or give the cache secrets= (CACHE_SECRETS)"
+            )
         return self._cache.tokens.key(purpose)
 
     @property
@@ -62,21 +72,17 @@ class Hearing:
         present ones is as good as one that is read at this moment.
 
             1. the value is read, its stamps compared        2. its tag is invalidated
-            3. the response begins: the stamps differ, so it claims what its fill claims
+            3. the response begins: the stamps differ, so it claims where it was read
         """
         here = self.here  # before anything is compared with what was heard up to there
         if not outcome.epoch:
             # Made during the call, without a token: by a writer's leave, or while the store
             # was away. One less, as a mark that lapses is told at a position already reached.
-            is_same = began.epoch == here.epoch
-            return Place(here.epoch, max(0, began.position - 1) if is_same else 0)
-        if not here.epoch:
-            return Place(outcome.epoch, outcome.position)
-        if outcome.epoch != here.epoch:
-            return Place(here.epoch, 0)
-        if here.position > outcome.position and self._is_current(outcome):
+            return Place(began.epoch, max(0, began.position - 1))
+        is_later = outcome.epoch == here.epoch and here.position > outcome.as_of
+        if is_later and self._is_current(outcome):
             return here
-        return Place(outcome.epoch, outcome.position)
+        return Place(outcome.epoch, outcome.as_of)
 
     def _is_current(self, outcome: Outcome) -> bool:
         """Whether nothing the value depends on has changed, by what is known without asking."""
@@ -95,10 +101,15 @@ class Hearing:
                 return False
         if outcome.position >= seen.epoch.pattern_position:
             return True
-        patterns = answers.known_patterns(seen.epoch)
-        return patterns is not None and not patterns.kill_any(
-            outcome.keys, outcome.position, seen.epoch
+        local = self._parts.local
+        patterns = (
+            local.answer(ReadPatterns(seen.epoch))
+            if local is not None
+            else answers.known_patterns(seen.epoch)
         )
+        if patterns is None or isinstance(patterns, Away):
+            return False
+        return not patterns.kill_any(outcome.keys, outcome.position, seen.epoch)
 
     async def is_inside(self, writer: str, stamps: tuple[str, ...]) -> bool:
         """Whether a writer's mark is still in one of `stamps`; True too if nobody can say."""

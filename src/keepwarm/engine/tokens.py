@@ -17,6 +17,11 @@ RECENT_S = 60.0  # no bound is longer, and clocks of servers are closer together
 _SIGNATURE_CHARS = 22  # 128 bits
 
 
+def key_of(secret: bytes, purpose: bytes) -> bytes:
+    """A key of 32 bytes for one purpose."""
+    return hmac.new(secret, purpose, sha256).digest()
+
+
 class Tokens:
     """Makes and reads them; the first secret signs, all are recognised."""
 
@@ -34,7 +39,7 @@ class Tokens:
 
     def key(self, purpose: bytes) -> bytes:
         """A key for something else to be signed with: of the first secret, else of this process."""
-        return hmac.new(self._secrets[0] if self._secrets else self._own, purpose, sha256).digest()
+        return key_of(self._secrets[0] if self._secrets else self._own, purpose)
 
     def of(self, epoch: str, position: int) -> str:
         """The token of an acknowledgement."""

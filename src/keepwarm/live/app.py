@@ -11,6 +11,7 @@ of `tags`, `reset` and `beat`. See docs/live.md.
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs
@@ -25,10 +26,7 @@ from keepwarm.live.channel import Channel, Client
 from keepwarm.live.door import MOST, MOST_PER_USER, Allow, Door, Refused, Who, anybody
 from keepwarm.live.signs import Signs
 
-BEAT_S = 15.0  # shorter than any proxy's patience; a client gives up after 40 s
 POLL_S = 25.0
-SEND_S = 10.0  # a client that took nothing for so long holds memory for nothing
-ASK_AGAIN_S = 60.0  # whether somebody may still listen: signing out is not told to us
 MOST_FRAMES = 20  # a client has nothing to say; a few pings do no harm
 MOST_FRAME_BYTES = 1_024
 LABEL_KEY = b"keepwarm-live"
@@ -58,11 +56,19 @@ class Ended(Exception):
 class Live:
     """The app. Streams belong to the event loop on which they were opened."""
 
-    def __init__(self, cache: BaseCache, door: Door, *, beat_s: float, send_s: float) -> None:
-        self._hearing = Hearing(cache)
+    def __init__(
+        self,
+        hearing: Hearing,
+        signs: Signs,
+        door: Door,
+        *,
+        beat_s: float,
+        send_s: float,
+        ask_again_s: float,
+    ) -> None:
+        self._hearing, self._signs = hearing, signs
         self._door = door
-        self._beat_s, self._send_s = beat_s, send_s
-        self._signs = Signs(self._hearing.key(LABEL_KEY), self._hearing.namespace)
+        self._beat_s, self._send_s, self._ask_again_s = beat_s, send_s, ask_again_s
         self._channel: Channel | None = None
 
     @property
@@ -206,7 +212,7 @@ class Live:
             if who.until is not None:
                 wait_s = min(wait_s, max(0.0, who.until - self._door.clock()))
             message = await client.next(wait_s)
-            if loop.time() - asked_at > ASK_AGAIN_S:
+            if loop.time() - asked_at > self._ask_again_s:
                 asked_at = loop.time()
                 who = await self._door.who(scope) or _nobody()
             if self._door.is_over(who):
@@ -226,30 +232,40 @@ def live(
     cache: BaseCache,
     *,
     allow: Allow | None = None,
+    secret: bytes | str | None = None,
     origins: Iterable[str] = (),
     most: int = MOST,
     most_per_user: int = MOST_PER_USER,
+    ask_again: Duration = "1m",
     beat: Duration = "15s",
     send_timeout: Duration = "10s",
+    clock: Callable[[], float] = time.time,
 ) -> Live:
     """An ASGI app that tells browsers what was invalidated; mount it, for instance at /live.
 
     `allow` says of a connection's scope who it is, as a `Who`, or None for somebody who may
-    not listen; it may be async, and is asked again once a minute. Without it everybody may:
-    what is told are labels that mean something only to who was given them with a response.
-    `origins` are pages of other hosts that may connect, as "https://app.example". A process
-    has at most `most` streams, and one user `most_per_user` of them. `beat` is how long a
-    stream is silent at most; a client that takes nothing for `send_timeout` is dropped.
+    not listen; it may be async, and is asked again every `ask_again`, as nobody tells us
+    when somebody signs out. Without it everybody may: what is told are labels that mean
+    something only to who was given them with a response.
+    `secret` is what labels are made with, equal in all processes, and in `LiveHeaders`, too;
+    by default the first of the cache's own. `origins` are pages of other hosts that may
+    connect, as "https://app.example". A process has at most `most` streams, and one user
+    `most_per_user` of them. `beat` is how long a stream is silent at most; a client that
+    takes nothing for `send_timeout` is dropped.
 
-    Raises ConfigurationError for a cache without `secrets` that is shared between processes.
+    `clock` tells the time for sessions.
+
+    Raises ConfigurationError where there is no secret and the store is shared.
     """
     for origin in origins:
         if "://" not in origin or origin.endswith("/"):
             raise ConfigurationError(f"origins: {origin!r} must be as 'https://app.example'")
-    door = Door(allow or anybody, frozenset(origins), most, most_per_user)
+    hearing = Hearing(cache)
     return Live(
-        cache,
-        door,
+        hearing,
+        Signs(hearing.key(LABEL_KEY, secret), hearing.namespace),
+        Door(allow or anybody, frozenset(origins), most, most_per_user, clock),
+        ask_again_s=seconds(ask_again, name="ask_again"),
         beat_s=seconds(beat, name="beat"),
         send_s=seconds(send_timeout, name="send_timeout"),
     )

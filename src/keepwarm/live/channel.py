@@ -90,7 +90,6 @@ class Channel:
         self.count = 0
         """Of all batches there have been: a client's place is the number it has been told."""
         self._gathering = _Gathering()
-        self._told_at = float("-inf")
         self._writers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard = hearing.heard
@@ -149,12 +148,10 @@ class Channel:
         gathering.is_late = gathering.is_late or is_late
         gathering.labels |= dict.fromkeys(map(self._signs.label, stamps))
         if gathering.timer is None:
-            wait_s = max(0.0, self._told_at + self._gather_s - self.loop.time())
-            gathering.timer = self.loop.call_later(wait_s, self._flush)
+            gathering.timer = self.loop.call_later(self._gather_s, self._flush)
 
     def _flush(self) -> None:
         gathered, self._gathering = self._gathering, _Gathering()
-        self._told_at = self.loop.time()
         self.n = max(self.n, gathered.n)
         batch = _Batch(self.n, tuple(gathered.labels), gathered.is_late)
         self._log.append(batch)

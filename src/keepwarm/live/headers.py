@@ -20,6 +20,8 @@ from keepwarm.live.signs import ANY, MOST_LABELS, Signs
 
 POSITION, TAGS = b"keepwarm-position", b"keepwarm-tags"
 INVALIDATED, TOKEN, AFTER = b"keepwarm-invalidated", b"keepwarm-token", b"keepwarm-after"
+_READS = frozenset({"GET", "HEAD", "QUERY"})
+"""What these show is what counts, even if they write (a count of views) on their way."""
 _OURS = frozenset({POSITION, TAGS, INVALIDATED, TOKEN})
 
 
@@ -27,20 +29,24 @@ class LiveHeaders:
     """`app.add_middleware(LiveHeaders, cache=cache)`, added last: it belongs outermost.
 
     They sum up the cached calls made before the response starts, or the entry of the HTTP
-    cache that it is answered from. A response that used none takes no part.
+    cache that it is answered from. A response that used none takes no part. `secret` is as
+    that of `keepwarm.live`.
     """
 
-    def __init__(self, app: asgi.App, cache: BaseCache) -> None:
+    def __init__(
+        self, app: asgi.App, cache: BaseCache, *, secret: bytes | str | None = None
+    ) -> None:
         self._app = app
         self._cache = cache
         self._hearing = Hearing(cache)
-        self._signs = Signs(self._hearing.key(LABEL_KEY), self._hearing.namespace)
+        self._signs = Signs(self._hearing.key(LABEL_KEY, secret), self._hearing.namespace)
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         began = self._hearing.here
+        may_write = scope["method"] not in _READS
         with (
             self._cache.after(asgi.field(scope, AFTER)),
             collect_written() as written,
@@ -50,7 +56,8 @@ class LiveHeaders:
             async def tell(message: asgi.Message) -> None:
                 if message["type"] == "http.response.start":
                     fields = [f for f in message.get("headers", ()) if f[0].lower() not in _OURS]
-                    told = self._written(written) if written else self._read(outcomes, began)
+                    is_write = may_write and bool(written)
+                    told = self._written(written) if is_write else self._read(outcomes, began)
                     message = {**message, "headers": fields + told}
                 await send(message)
 
@@ -84,10 +91,15 @@ class LiveHeaders:
 
 
 def oldest(places: Sequence[Place]) -> Place:
-    """What all of them have seen; of two epochs, nothing."""
+    """What all of them have seen; of two epochs, nothing in either.
+
+    1. a value is read   2. `clear()`: a new epoch begins, at 0   3. another value is read
+
+    Position 0 of the new one would claim that the first value had seen the clear.
+    """
     first = places[0]
     if any(place.epoch != first.epoch for place in places):
-        return Place(places[-1].epoch, 0)
+        return Place()
     return min(places, key=lambda place: place.position)
 
 
