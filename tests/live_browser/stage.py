@@ -12,9 +12,10 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import httpx
-from playwright.async_api import Browser, BrowserContext, Page, WebSocket, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Request, WebSocket, async_playwright
 
 from keepwarm.stores.redis.server import EmbeddedServer, free_port
 from keepwarm.testing.faults import FaultProxy
@@ -165,6 +166,7 @@ class Tabs:
         items: str = "",
         links: str = "",
         hold: str = "",
+        silence_ms: int = 0,
         prepare: Callable[[Page], Any] | None = None,
     ) -> "Tab":
         page = await self.context.new_page()
@@ -172,7 +174,8 @@ class Tabs:
         self.open.append(tab)
         if prepare is not None:
             await prepare(page)
-        await page.goto(f"/page/?variant={variant}&items={items}&links={links}&hold={hold}")
+        asked = {"variant": variant, "items": items, "links": links, "hold": hold}
+        await page.goto(f"/page/?{urlencode(asked | {'silence': silence_ms})}")
         return tab
 
     def connections(self) -> list["Tab"]:
@@ -185,10 +188,10 @@ class Tab:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.requests: list[str] = []
+        self.requests: list[Request] = []
         self.sockets: list[WebSocket] = []
         self.frames: list[str] = []
-        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("request", self.requests.append)
         page.on("websocket", self._opened)
 
     def _opened(self, socket: WebSocket) -> None:
@@ -197,7 +200,7 @@ class Tab:
 
     def asked_for(self, item: str) -> int:
         """How often the page has asked for `item`."""
-        return sum(f"/api/items/{item}" in url for url in self.requests)
+        return sum(f"/api/items/{item}" in request.url for request in self.requests)
 
     async def is_open(self) -> None:
         """Return once the page hears the stream."""

@@ -53,6 +53,60 @@ async def test_another_tab_takes_over(stage: Stage, tabs: Tabs, figures: Figures
     assert max(took) < FAILOVER_S
 
 
+async def test_a_stuck_leader_is_deposed(stage: Stage, tabs: Tabs) -> None:
+    """A tab whose scripts hang holds the lock, and says nothing to the others."""
+    item = fresh_name()
+    leader = await tabs.tab(silence_ms=1_500)
+    await leader.is_open()
+    follower = await tabs.tab(items=item, silence_ms=1_500)
+    await follower.is_open()
+    assert await follower.shows(item, 0)
+    assert tabs.connections() == [leader]
+    await leader.page.evaluate("setTimeout(() => { for (;;) {} })")
+    await stage.far.write(item, 7)
+    assert await follower.shows(item, 7, within_s=15)
+    assert follower in tabs.connections()
+
+
+async def test_a_tab_in_the_back_forward_cache_holds_nothing(stage: Stage, tabs: Tabs) -> None:
+    """It lets the connection go, and catches up when it is shown again."""
+    item = fresh_name()
+    leader = await tabs.tab(items=item)
+    await leader.is_open()
+    follower = await tabs.tab(items=item)
+    for tab in tabs.open:
+        assert await tab.shows(item, 0)
+    # Playwright's Chromium keeps no pages, so the events come without the cache.
+    await leader.page.evaluate(EVENT, "pagehide")
+    await until(lambda: tabs.connections() == [follower])
+    await stage.far.write(item, 7)
+    assert await follower.shows(item, 7)
+    assert not await leader.shows(item, 7, within_s=0.3)
+    await leader.page.evaluate(EVENT, "pageshow")
+    assert await leader.shows(item, 7)
+    assert tabs.connections() == [follower]
+
+
+async def test_what_a_tab_writes_is_read_by_all(stage: Stage, tabs: Tabs) -> None:
+    """Its own reads come after it on any instance: they carry the acknowledgement's token."""
+    item = fresh_name()
+    for _ in range(2):
+        await tabs.tab(items=item)
+    for tab in tabs.open:
+        await tab.is_open()
+        assert await tab.shows(item, 0)
+    writer = tabs.open[0]
+    await writer.page.evaluate("([item, value]) => window.write(item, value)", [item, 7])
+    for tab in tabs.open:
+        assert await tab.shows(item, 7)
+    first, written, again = [r for r in writer.requests if f"/api/items/{item}" in r.url]
+    assert [first.method, written.method, again.method] == ["GET", "PUT", "GET"]
+    assert "keepwarm-after" not in await first.all_headers()
+    assert "keepwarm-after" in await again.all_headers()
+
+
+EVENT = "(name) => dispatchEvent(new PageTransitionEvent(name, { persisted: true }))"
+
 HIDE = """
     let hidden = true;
     Object.defineProperty(document, "hidden", { get: () => hidden });
@@ -96,4 +150,4 @@ async def test_where_web_sockets_do_not_pass(stage: Stage, tabs: Tabs, blocked: 
         await stage.far.write(item, value)
         assert await tab.shows(item, value)
     way = "poll" if "events" in blocked else "events"
-    assert any(f"/live/{way}" in url for url in tab.requests)
+    assert any(f"/live/{way}" in request.url for request in tab.requests)

@@ -141,7 +141,11 @@ export class Live {
   /** The stamp of data that came without `fetch`: in the page itself, from a store. */
   stamp(position: string, tags: string | readonly string[]): Stamp | undefined {
     const parsed = parsePosition(position);
-    this.#stream.cursor ??= parsed;
+    const { cursor } = this.#stream;
+    // Nothing was heard yet: the stream had better begin where the oldest of it was read.
+    if (!this.#floors.snapshot() && parsed && (!cursor || parsed.n < cursor.n)) {
+      this.#stream.cursor = parsed;
+    }
     return makeStamp(parsed, tags, 0);
   }
 

@@ -76,6 +76,13 @@ test("a tab that joins later learns what was heard before", async () => {
   expect(kept && late.isStale(kept)).toBe(false);
 });
 
+test("the stream begins where the oldest of what a page brought was read", async () => {
+  const { tab, open } = browser();
+  const page = tab();
+  for (const position of ["i.12.m", "i.9.m", "i.11.m"]) page.stamp(position, "x");
+  await vi.waitFor(() => expect(open().map(({ cursor }) => cursor)).toEqual(["i.9.m"]));
+});
+
 test("a leader that says nothing is deposed, and queues again", async () => {
   const { base, tab, open } = browser();
   let depose: ((reason: unknown) => void) | undefined;

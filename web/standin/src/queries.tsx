@@ -4,7 +4,7 @@ import { Live } from "@keepwarm/live";
 import { liveQueries } from "@keepwarm/live/tanstack";
 import { QueryClient, QueryClientProvider, useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { address, hold, Items, json, Value } from "./parts.tsx";
+import { address, hold, Items, json, timing, Value } from "./parts.tsx";
 
 const client = new QueryClient({
   defaultOptions: {
@@ -35,7 +35,7 @@ function naive(): void {
 }
 
 function ours(): void {
-  const live = new Live("/live");
+  const live = new Live("/live", { timing });
   window.state = live.state;
   live.onState((state) => {
     window.state = state;
@@ -61,6 +61,7 @@ export function page(variant: string): ReactNode {
     hold(id);
     return client.refetchQueries({ queryKey: ["item", id] });
   };
+  window.write = (id, value) => fetching(address(id), { method: "PUT", body: String(value) });
   return (
     <QueryClientProvider client={client}>
       <Items Shown={Shown} prefetch={(id) => void client.prefetchQuery(options(id))} />
