@@ -121,9 +121,11 @@ describe("a reset", () => {
   test("of another incarnation makes positions incomparable: order in this tab decides", () => {
     const floors = new Floors();
     floors.hear(beat(1_000));
-    const held = read(floors, 1_000, "x");
+    floors.hear(tags(1_001, "y"));
+    const held = read(floors, 1_001, "x");
     floors.hear(reset(3, "j"));
     expect(floors.isStale(held)).toBe(true);
+    expect(floors.isStale({ ...read(floors, 3, "y"), incarnation: "j" })).toBe(false);
     const stillValid = read(floors, 1_000, "x");
     expect(floors.isStale(stillValid)).toBe(false);
     floors.hear(said({ seq: "j.4.m", tags: ["x"] }));

@@ -103,3 +103,19 @@ test("a watched task runs again when what it fetched is stale, and not after it 
   say({ seq: "i.12.m", tags: ["x"] });
   expect(task).toHaveBeenCalledTimes(calls);
 });
+
+test("a watched task runs again if an invalidation overtook its first answer", async () => {
+  const { live, say } = scene({ "/x": READ });
+  say({ seq: "i.10.m", beat: true });
+  const gate = Promise.withResolvers<void>();
+  const task = vi.fn(async (signal: AbortSignal) => {
+    await live.fetch("http://here/x", { signal });
+    await gate.promise;
+  });
+  const watching = live.watch(task);
+  say({ seq: "i.11.m", tags: ["x"] });
+  gate.resolve();
+  await watching.first;
+  await vi.waitFor(() => expect(task).toHaveBeenCalledTimes(2));
+  watching.stop();
+});

@@ -83,6 +83,26 @@ test("the stream begins where the oldest of what a page brought was read", async
   await vi.waitFor(() => expect(open().map(({ cursor }) => cursor)).toEqual(["i.9.m"]));
 });
 
+test("a message that comes before the leader has answered closes no gap", async () => {
+  const { base, tab } = browser();
+  const leader = new BroadcastChannel(`keepwarm-live:${base}`);
+  await navigator.locks.request(`keepwarm-live:${base}`, async () => {
+    const late = tab();
+    const missed = late.stamp("i.11.m", "x");
+    const seq = (n: number) => ({ incarnation: "i", n, token: `i.${n}.m` });
+    leader.postMessage({
+      kind: "message",
+      message: { kind: "tags", seq: seq(13), tags: [["y", 13]] },
+    });
+    const known = { incarnation: "i", since: 9, upTo: 13, floors: [["x", 12]] };
+    leader.postMessage({ kind: "known", known, cursor: seq(13) });
+    await vi.waitFor(() => expect(missed && late.isStale(missed)).toBe(true));
+    const kept = late.stamp("i.11.m", "z");
+    expect(kept && late.isStale(kept)).toBe(false);
+  });
+  leader.close();
+});
+
 test("a leader that says nothing is deposed, and queues again", async () => {
   const { base, tab, open } = browser();
   let depose: ((reason: unknown) => void) | undefined;
