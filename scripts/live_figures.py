@@ -1,6 +1,6 @@
 """Play the live channel in real browsers, and write what was measured into its page.
 
-    make live            # everything in tests/live_browser; arguments are pytest's
+make live            # everything in tests/live_browser; arguments are pytest's
 """
 
 import json

@@ -191,8 +191,11 @@ class Tab:
         self.requests: list[Request] = []
         self.sockets: list[WebSocket] = []
         self.frames: list[str] = []
-        page.on("request", self.requests.append)
+        page.on("request", self._asked)
         page.on("websocket", self._opened)
+
+    def _asked(self, request: Request) -> None:
+        self.requests.append(request)
 
     def _opened(self, socket: WebSocket) -> None:
         self.sockets.append(socket)
