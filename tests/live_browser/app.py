@@ -1,6 +1,7 @@
 """`python app.py`: one process of a small app, whose items are cached and live.
 
-Settings in the environment: STORE, DATABASE, PAGE (a folder of built pages), PORT. A request
+Settings in the environment: STORE, DATABASE, PAGE (a folder of built pages), MODULE (the
+client as one file), PORT. A request
 with `?hold=1` reads at once and answers when the test lets it go, so that an invalidation can
 overtake the answer: `GET /held/{id}` returns once such a request has read, `POST
 /release/{id}` lets it go.
@@ -17,7 +18,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -78,6 +79,26 @@ async def release(request: Request) -> Response:
     return Response()
 
 
+PLAIN = """<!doctype html><title>Plain</title><output data-item="{item_id}"></output>
+<script type="module">
+  import {{ Live }} from "/live.js";
+  const live = new Live("/live");
+  live.watch(async (signal) => {{
+    const {{ value }} = await (await live.fetch("/api/items/{item_id}", {{ signal }})).json();
+    document.querySelector("output").textContent = value;
+  }});
+</script>"""
+
+
+async def plain(request: Request) -> Response:
+    """A page without a framework or a bundler."""
+    return HTMLResponse(PLAIN.format(item_id=request.path_params["item_id"]))
+
+
+async def module(request: Request) -> Response:
+    return FileResponse(os.environ["MODULE"], media_type="text/javascript")
+
+
 @asynccontextmanager
 async def lifespan(_: Starlette) -> AsyncIterator[None]:
     async with cache:
@@ -93,6 +114,8 @@ def make() -> Starlette:
             Route("/api/items/{item_id}", write, methods=["PUT"]),
             Route("/held/{item_id}", held),
             Route("/release/{item_id}", release, methods=["POST"]),
+            Route("/plain/{item_id}", plain),
+            Route("/live.js", module),
             Mount("/live", keepwarm.live(cache)),
             Mount("/page", StaticFiles(directory=page, html=True)),
         ],

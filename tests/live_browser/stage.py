@@ -24,6 +24,7 @@ from keepwarm.testing.servers import valkey
 ROOT = Path(__file__).parents[2]
 APP = Path(__file__).with_name("app.py")
 PAGES = ROOT / "web" / "standin" / "dist"
+MODULE = ROOT / "web" / "live" / "dist" / "index.js"
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -49,9 +50,10 @@ class NoBrowser(Exception):
 
 
 def build_pages() -> None:
-    """The stand-in pages, from today's sources."""
+    """The stand-in pages and the client, from today's sources."""
+    workspaces = ["-w", "@keepwarm/standin", "-w", "@keepwarm/live"]
     made = subprocess.run(
-        ["scripts/web.sh", "npm", "run", "--silent", "build", "-w", "@keepwarm/standin"],
+        ["scripts/web.sh", "npm", "run", "--silent", "build", *workspaces],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -71,6 +73,7 @@ class App:
                 "STORE": store,
                 "DATABASE": str(database),
                 "PAGE": str(PAGES),
+                "MODULE": str(MODULE),
                 "PORT": str(self.port),
             },
         )
@@ -176,6 +179,13 @@ class Tabs:
             await prepare(page)
         asked = {"variant": variant, "items": items, "links": links, "hold": hold}
         await page.goto(f"/page/?{urlencode(asked | {'silence': silence_ms})}")
+        return tab
+
+    async def plain(self, item: str) -> "Tab":
+        """A tab with the page that has no framework."""
+        tab = Tab(await self.context.new_page())
+        self.open.append(tab)
+        await tab.page.goto(f"/plain/{item}")
         return tab
 
     def connections(self) -> list["Tab"]:

@@ -204,3 +204,14 @@ async def test_an_unrelated_tag_asks_for_nothing(
     refetches = tab.asked_for(item) - asked - 1
     figures.take("refetches for 20 unrelated writes", str(refetches), "0")
     assert refetches == 0
+
+
+async def test_a_page_without_a_framework_is_live(stage: Stage, tabs: Tabs) -> None:
+    """It loads the client as one module, as an app may serve it, and watches what it fetched."""
+    item = fresh_name()
+    tab = await tabs.plain(item)
+    for value in range(5):
+        assert await tab.shows(item, value)
+        await stage.far.write(item, value + 1)
+    assert await tab.shows(item, 5)
+    assert tab.asked_for(item) <= 7  # once each, and once more if the stream began late
