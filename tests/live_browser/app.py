@@ -11,13 +11,14 @@ import asyncio
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -99,6 +100,12 @@ async def module(request: Request) -> Response:
     return FileResponse(os.environ["MODULE"], media_type="text/javascript")
 
 
+def who(scope: MutableMapping[str, Any]) -> keepwarm.Who | None:
+    """Anybody, for as long as their cookie `until` says, if they have one."""
+    until = HTTPConnection(scope).cookies.get("until")
+    return keepwarm.Who("anybody", until=float(until) if until else None)
+
+
 @asynccontextmanager
 async def lifespan(_: Starlette) -> AsyncIterator[None]:
     async with cache:
@@ -116,7 +123,7 @@ def make() -> Starlette:
             Route("/release/{item_id}", release, methods=["POST"]),
             Route("/plain/{item_id}", plain),
             Route("/live.js", module),
-            Mount("/live", keepwarm.live(cache)),
+            Mount("/live", keepwarm.live(cache, allow=who, most_per_user=1_000)),
             Mount("/page", StaticFiles(directory=page, html=True)),
         ],
     )

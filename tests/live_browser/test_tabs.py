@@ -105,6 +105,33 @@ async def test_what_a_tab_writes_is_read_by_all(stage: Stage, tabs: Tabs) -> Non
     assert "keepwarm-after" in await again.all_headers()
 
 
+async def test_a_session_that_ends_ends_the_stream(stage: Stage, tabs: Tabs) -> None:
+    """No page asks again before somebody has signed in; then all of them catch up."""
+    item = fresh_name()
+    cookie = {"name": "until", "url": f"http://127.0.0.1:{stage.network.port}"}
+    for _ in range(2):
+        await tabs.tab(items=item)
+    for tab in tabs.open:
+        await tab.is_open()
+        assert await tab.shows(item, 0)
+    await tabs.context.add_cookies([cookie | {"value": str(time.time() + 1)}])
+    await tabs.open[0].page.evaluate("window.reconnect()")
+    for tab in tabs.open:
+        await tab.page.wait_for_function("window.state === 'over'")
+    assert tabs.connections() == []
+    await stage.far.write(item, 7)
+    # Whoever comes now asks each way once, and is refused.
+    late = await tabs.tab()
+    await late.page.wait_for_function("window.state === 'over'")
+    await tabs.context.clear_cookies()
+    await late.page.evaluate("window.reconnect()")
+    for tab in tabs.open:
+        await tab.is_open()
+    assert len(tabs.connections()) == 1
+    for tab in tabs.open[:2]:
+        assert await tab.shows(item, 7)
+
+
 EVENT = "(name) => dispatchEvent(new PageTransitionEvent(name, { persisted: true }))"
 
 HIDE = """

@@ -78,6 +78,7 @@ export class Live {
     const following = {
       note: (note: unknown) => this.#noted(note as Note),
       leads: (isLeader: boolean) => this.#lead(isLeader),
+      expects: () => this.#state !== "over",
     };
     const name = `keepwarm-live:${new URL(base, globalThis.location?.href).href}`;
     this.#tabs = new Tabs(name, following, timing.silenceMs + timing.firstMs);
@@ -187,6 +188,7 @@ export class Live {
 
   /** Connect anew, as somebody else perhaps: after signing in or out. */
   reconnect(): void {
+    this.#setState("connecting");
     if (this.#isLeader) this.#stream.open();
     else this.#tabs.post({ kind: "reconnect" } satisfies Note);
   }

@@ -118,6 +118,20 @@ test("a leader that says nothing is deposed, and queues again", async () => {
   await stuck.catch(() => {});
 });
 
+test("nobody is deposed for being silent after the session has ended", async () => {
+  const { tab, open, connections } = browser();
+  const leader = tab();
+  await vi.waitFor(() => expect(open()).toHaveLength(1));
+  const follower = tab({ silenceMs: 20, firstMs: 10 });
+  open()[0]?.to.closed("over");
+  await vi.waitFor(() => expect(follower.state).toBe("over"));
+  await new Promise((resolve) => setTimeout(resolve, 100)); // three times its patience
+  expect([leader.isLeader, follower.isLeader]).toEqual([true, false]);
+  expect(connections).toHaveLength(1);
+  follower.reconnect();
+  await vi.waitFor(() => expect(open()).toHaveLength(1));
+});
+
 test("a deposed leader lets its connection go, and leads again in its turn", async () => {
   const { base, tab, open } = browser();
   const deposed = tab();

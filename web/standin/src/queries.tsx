@@ -40,6 +40,7 @@ function ours(): void {
   live.onState((state) => {
     window.state = state;
   });
+  window.reconnect = () => live.reconnect();
   liveQueries(live, client);
   fetching = live.fetch;
 }
