@@ -136,6 +136,7 @@ _collector: ContextVar["_Collected | None"] = ContextVar("keepwarm_collector", d
 class _Collected:
     """Outcomes, until the collector ends: a task that outlives it adds no more."""
 
+    around: "_Collected | None" = None
     outcomes: list[Outcome] = field(default_factory=list)
     is_closed: bool = False
 
@@ -184,10 +185,10 @@ fill = Fill()
 def collect() -> Iterator[list[Outcome]]:
     """The outcomes of all cached calls made inside, in the order in which they ended.
 
-    A collector around this one gets them too, when this one ends.
+    A collector around this one gets them too, at once: it may have to say what it knows of
+    them when a response starts.
     """
-    collected = _Collected()
-    around = _collector.get()
+    collected = _Collected(_collector.get())
     token = _collector.set(collected)
     try:
         with _an_ear():
@@ -195,8 +196,6 @@ def collect() -> Iterator[list[Outcome]]:
     finally:
         _collector.reset(token)
         collected.is_closed = True
-        if around is not None and not around.is_closed:
-            around.outcomes.extend(collected.outcomes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,8 +275,10 @@ def report(outcome: Outcome) -> None:
     if current is not None:
         current.absorb(outcome)
     collected = _collector.get()
-    if collected is not None and not collected.is_closed:
-        collected.outcomes.append(outcome)
+    while collected is not None:
+        if not collected.is_closed:
+            collected.outcomes.append(outcome)
+        collected = collected.around
 
 
 Entered: TypeAlias = tuple[Token["RunningFill | None"], Token[bool]]

@@ -111,6 +111,10 @@ class Hearing:
             return False
         return not patterns.kill_any(outcome.keys, outcome.position, seen.epoch)
 
+    async def connect(self) -> None:
+        """See to a connection: who only listens would never ask for one. Never raises for it."""
+        await self._cache._ask_ping()
+
     async def is_inside(self, writer: str, stamps: tuple[str, ...]) -> bool:
         """Whether a writer's mark is still in one of `stamps`; True too if nobody can say."""
         seen = await self._cache._running().ask_shared(ReadShared((), stamps))
