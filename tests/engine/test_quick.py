@@ -1,6 +1,10 @@
 """The quickest way answers what the ordinary one would, and nothing that was ended."""
 
+import asyncio
+import time
+
 from keepwarm import Cache, Policy, collect
+from keepwarm.engine.straight import is_held
 
 POLICIES = {"p": Policy(ttl="1h")}
 
@@ -58,3 +62,55 @@ async def test_a_value_that_can_be_changed_is_each_callers_own() -> None:
         for _ in range(4):
             (await row(1)).append(2)
         assert await row(1) == [1]
+
+
+async def test_what_was_evicted_does_not_stay_in_the_table() -> None:
+    """Ten times as many arguments as the near tier holds: the table is no second one."""
+    async with Cache(policies=POLICIES, near="64KiB") as cache:
+
+        @cache("p", key="k:{n}")
+        async def row(n: int) -> str:
+            return "x" * 200
+
+        most = 64 * 1024 // 200
+        for n in range(10 * most):
+            await row(n)
+            await row(n)
+        table = row.peek.__self__._table  # type: ignore[attr-defined]
+        held = sum(is_held(ready) for ready in table.ready.values())
+        assert 0 < held <= most
+        assert len(table.ready) <= 2 * most
+
+
+async def test_a_hit_by_name_and_one_by_place_are_one() -> None:
+    async with Cache(policies=POLICIES) as cache:
+        calls = 0
+
+        @cache("p", key="k:{a}:{b}")
+        async def row(a: int, b: int = 2) -> int:
+            nonlocal calls
+            calls += 1
+            return a + b
+
+        for _ in range(3):
+            assert await row(1) == await row(1, 2) == await row(b=2, a=1) == 3
+        assert calls == 1
+
+
+async def test_a_lifetime_ends_on_the_quickest_way_too() -> None:
+    """By the machine's clocks, of which `until` is worked out when a copy becomes ready."""
+    async with Cache(policies={"p": Policy(ttl="250ms", jitter=0)}) as cache:
+        version = 0
+
+        @cache("p", key="k:{n}")
+        async def row(n: int) -> int:
+            return version
+
+        began = time.monotonic()
+        assert await row(1) == 0
+        version = 1
+        while (seen := await row(1)) == 0:
+            assert time.monotonic() - began < 5
+            await asyncio.sleep(0.005)
+        assert seen == 1
+        assert time.monotonic() - began >= 0.25

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-from keepwarm.core.entry import Life, Seen, Stored, life, names_of
+from keepwarm.core.entry import Life, Seen, Stored, Terms, life, names_of
 from keepwarm.core.eviction import GONE, Resident
 from keepwarm.core.judge import by_age, served
 from keepwarm.core.outcome import Reason, Tier
@@ -89,6 +89,25 @@ class Ready:
         """A value for one caller alone."""
 
 
+class Proof(NamedTuple):
+    """That an entry of these `terms` was current with what was seen: epoch and stamps.
+
+    What a read saw is mostly what the last one saw, the very same objects: then it need not
+    be compared again, save with the clock.
+    """
+
+    terms: Terms
+    names: tuple[str, ...]
+    seen: tuple[Any, ...]
+
+    def still(self, terms: Terms, seen: Seen) -> bool:
+        return self.terms is terms and self.seen == _seen_of(self.names, seen)
+
+
+def _seen_of(names: tuple[str, ...], seen: Seen) -> tuple[Any, ...]:
+    return (seen.epoch, *map(seen.stamps.get, names))
+
+
 Keep: TypeAlias = Callable[[Ready, Any], None]
 """Takes a copy that is ready, and its decoded value."""
 
@@ -106,6 +125,7 @@ class Prepared:
     keep: Keep | None = None
     shape: Any = None
     step: ReadShared = field(init=False)
+    proof: Proof | None = None
     counts: dict[Tier, Plain] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -250,15 +270,22 @@ class Straight:
             return None
         held = asking.held
         stored = held.stored if held is not None else seen.entries[0]
-        if stored is None or not self._is_fresh(subject, stored, seen):
+        if stored is None:
+            return None
+        terms, proof = stored.terms, prepared.proof
+        if proof is None or not proof.still(terms, seen):
+            if not self._is_fresh(subject, stored, seen):
+                return None
+            names = names_of(terms)
+            proof = prepared.proof = Proof(terms, names, _seen_of(names, seen))
+        elif seen.debt or self._parts.clock.wall() >= terms.fresh_until:
             return None
         tier = Tier.NEAR if held is not None else Tier.SHARED
         try:
             value = call.codec.decode(stored.payload)
         except Undecodable:
             return None
-        names = tuple([stamp[0] for stamp in stored.terms.stamps])
-        if self._parts.near is not None or names != subject.hint:
+        if self._parts.near is not None or proof.names != subject.hint:
             self._answers.keep_near(subject.name, subject.logical, stored, asking.sent_at)
         self._count(subject, stored, prepared.counted(self._counters, tier))
         return (value,)
