@@ -45,7 +45,6 @@ bench: setup  ## measure pages and, beside the peers, single calls; write benchm
 	@scripts/peers.sh
 	$(PEERS) -m benchmarks $(ARGS)
 	$(PEERS) -m benchmarks.performance $(ARGS)
-	$(PEERS) -m benchmarks.http $(filter --quick,$(ARGS))
 
 bench-check: setup  ## whether a ratio to a peer has become worse than the stored one
 	@scripts/peers.sh

@@ -114,3 +114,46 @@ async def test_a_lifetime_ends_on_the_quickest_way_too() -> None:
             await asyncio.sleep(0.005)
         assert seen == 1
         assert time.monotonic() - began >= 0.25
+
+
+async def test_a_refreshed_value_is_the_next_ones_answer() -> None:
+    """Its stamps are those of the one before, so only its place tells them apart."""
+    async with Cache(policies=POLICIES) as cache:
+        version = 0
+
+        @cache("p", key="k:{n}")
+        async def row(n: int) -> int:
+            return version
+
+        @cache("p", key="pair:{a}:{b}")
+        async def pair(a: int, b: int) -> int:
+            return version
+
+        for version in range(3):
+            assert await row.refresh(1) == version
+            assert await pair.refresh(1, 2) == version
+            assert [await row(1) for _ in range(4)] == [version] * 4
+            assert [await pair(1, 2) for _ in range(4)] == [version] * 4
+
+
+async def test_a_copy_that_was_packed_again_still_answers_and_lets_its_value_go() -> None:
+    async with Cache(policies=POLICIES, near="1MiB") as cache:  # 64 unpacked ones
+        calls = 0
+
+        @cache("p", key="k:{n}")
+        async def row(n: int) -> str:
+            nonlocal calls
+            calls += 1
+            return f"row {n}"
+
+        for _ in range(3):
+            for n in range(500):
+                assert await row(n) == f"row {n}"
+        assert calls == 500
+        table = row.peek.__self__._table  # type: ignore[attr-defined]
+        assert len(table.ready) == 500
+        shared = [ready for ready in table.ready.values() if ready.value is not None]
+        assert 0 < len(shared) <= 64 + 2
+        await cache.invalidate_pattern("k:*")
+        assert await row(7) == "row 7"
+        assert calls == 501

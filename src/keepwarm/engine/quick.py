@@ -8,6 +8,7 @@ hit packs no arguments, builds no key and awaits nothing:
         ready = get(character_id)
         if ready is not None and <it is for an argument of this very type>
                 and <its lease lives> and <nothing has changed since it was compared>
+                and <no other copy has taken its place>
                 and <the cache is on, nothing is owed, nobody listens>:
             count the hit; return the value
         prepared = prepared_of(character_id)
@@ -31,7 +32,7 @@ from typing import Any
 from keepwarm.core.eviction import LAPS
 from keepwarm.engine.context import ears, is_listening
 from keepwarm.engine.guard import Gate
-from keepwarm.engine.straight import Prepared, Ready, is_held
+from keepwarm.engine.straight import Line, Prepared, Ready, is_held
 
 PLAIN_TYPES = frozenset({int, str, bool, bytes, type(None)})
 """Of which equal values of one type are the same argument."""
@@ -56,17 +57,19 @@ class Quick:
         ready = self.table.ready.get(key[0])
         if ready is None or ready.shape != key[1]:
             return None
-        pulse, at = ready.pulse, time.clock_gettime(_SINCE_BOOT)
+        line, resident = ready.line, ready.resident
+        pulse, at = line.pulse, time.clock_gettime(_SINCE_BOOT)
         if (
             at < pulse.lease_until
             and at < ready.until
-            and (ready.version == pulse.version or ready.is_current(ready))
+            and (ready.version == pulse.version or line.is_current(ready))
+            and (resident.value is ready.copy or is_held(ready))
             and self.gate.is_open
             and not (ears.count and is_listening())
         ):
-            ready.count.hits += 1
-            if ready.resident.uses < LAPS:
-                ready.resident.uses += 1
+            line.count.hits += 1
+            if resident.uses < LAPS:
+                resident.uses += 1
             return ready
         return None
 
@@ -87,6 +90,8 @@ class Table:
         self.ready: dict[Any, Ready] = {}
         self.prepared: dict[Any, Prepared] = {}
         self.key_of = key_of
+        self.line: Line | None = None
+        """Of the copy that became ready last; the next ones mostly share it."""
         self._order: deque[Any] = deque()
 
     def prepare(self, key: Any, prepared: Prepared) -> None:
@@ -137,17 +142,19 @@ def quick_async_one(quick: Quick) -> Callable[..., Any]:
         except TypeError:
             ready = None
         if ready is not None and type(value) is ready.shape:
-            pulse, at = ready.pulse, now(clock)
+            line, resident = ready.line, ready.resident
+            pulse, at = line.pulse, now(clock)
             if (
                 at < pulse.lease_until
                 and at < ready.until
-                and (ready.version == pulse.version or ready.is_current(ready))
+                and (ready.version == pulse.version or line.is_current(ready))
+                and (resident.value is ready.copy or is_held(ready))
                 and gate.is_open
                 and not (ears.count and is_listening())
             ):
-                ready.count.hits += 1
-                if ready.resident.uses < LAPS:
-                    ready.resident.uses += 1
+                line.count.hits += 1
+                if resident.uses < LAPS:
+                    resident.uses += 1
                 return ready.value if ready.value is not None else ready.decoded()
         elif ready is None and type(value) not in PLAIN_TYPES:
             return await slowly(value)
@@ -170,17 +177,19 @@ def quick_one(quick: Quick) -> Callable[..., Any]:
         except TypeError:
             ready = None
         if ready is not None and type(value) is ready.shape:
-            pulse, at = ready.pulse, now(clock)
+            line, resident = ready.line, ready.resident
+            pulse, at = line.pulse, now(clock)
             if (
                 at < pulse.lease_until
                 and at < ready.until
-                and (ready.version == pulse.version or ready.is_current(ready))
+                and (ready.version == pulse.version or line.is_current(ready))
+                and (resident.value is ready.copy or is_held(ready))
                 and gate.is_open
                 and not (ears.count and is_listening())
             ):
-                ready.count.hits += 1
-                if ready.resident.uses < LAPS:
-                    ready.resident.uses += 1
+                line.count.hits += 1
+                if resident.uses < LAPS:
+                    resident.uses += 1
                 return ready.value if ready.value is not None else ready.decoded()
         elif ready is None and type(value) not in PLAIN_TYPES:
             return slowly(value)
