@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keepwarm.asgi.asked import Asked
+from keepwarm.asgi.auditing import Audit
 from keepwarm.asgi.flights import Flights
 from keepwarm.asgi.flooding import Doorkeeper
 from keepwarm.asgi.library import Library
@@ -59,8 +60,7 @@ class Desk:
         self.doorkeeper = Doorkeeper()
         self.unstorable: OrderedDict[str, None] = OrderedDict()
         self.storable: OrderedDict[str, None] = OrderedDict()
-        self.personal: OrderedDict[str, None] = OrderedDict()
-        """Paths whose handler looked at credentials though its response is public."""
+        self.audit = Audit(routes.declared, cache)
         self._searches: OrderedDict[str, Search] = OrderedDict()
         self._hints: OrderedDict[str, tuple[bytes, ...]] = OrderedDict()
         self._refreshing: dict[str, asyncio.Task[None]] = {}
@@ -96,10 +96,6 @@ class Desk:
         else:
             self.storable.pop(name, None)
             _note(self.unstorable, name, None)
-
-    def note_personal(self, path: str) -> None:
-        """Remember a path whose handler looked at credentials though its response is public."""
-        _note(self.personal, path, None)
 
     # What is done beside requests.
 

@@ -16,10 +16,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
 from hashlib import blake2b
-from typing import Any
 
 from keepwarm.asgi.answering import answer, completed, sized
-from keepwarm.asgi.asked import Asked, logical_of
+from keepwarm.asgi.asked import CREDENTIALS, Asked, logical_of
 from keepwarm.asgi.desk import Desk, log
 from keepwarm.asgi.flights import Flight, Landed
 from keepwarm.asgi.judging import (
@@ -32,6 +31,7 @@ from keepwarm.asgi.judging import (
     head_of,
     judged,
     of_run,
+    says_public,
     varied,
     verdict,
     with_etag,
@@ -43,7 +43,7 @@ from keepwarm.asgi.record import CACHE_NAME, INLINE_BYTES, Head, Record, record,
 from keepwarm.asgi.recording import Recording
 from keepwarm.asgi.report import Message, Receive, Scope, Send
 from keepwarm.asgi.routes import Bypass, PerUser
-from keepwarm.asgi.watching import CREDENTIALS, Watch
+from keepwarm.asgi.watching import Watch
 from keepwarm.core.outcome import Reason
 from keepwarm.engine.context import RunningFill, enter_block, leave_block
 from keepwarm.rfc9111 import targeted
@@ -138,6 +138,7 @@ class Fetch:
         finally:
             if context is not None:
                 leave_block(self._running, context)
+            self._observe()
         if self._mode is Mode.HOLDING:
             self._pass(Landed.FAILED)
             await self._send_start(self._told())  # it ended without a body: not ours to mend
@@ -148,22 +149,38 @@ class Fetch:
         is_declared = self._rules.policy is not None
         self._question = Question(self.asked, self.base, self.others, is_declared=is_declared)
         fields = self._question.fields
+        self._watch = None
         if self._client is None and not self._rules.is_private:
             # Nobody's credentials may decide what everybody gets.
             fields = without(fields, CREDENTIALS)
-        elif self._is_watched():
+        elif self.asked.has_credentials and self._rules.declared_only:
             self._watch = Watch()
-            fields = self._watch.over(fields)
-        inner: dict[str, Any] = {**scope, "headers": fields}
+        if self._watch is not None:
+            inner = self._watch.over(scope, fields)
+        else:
+            inner = {**scope, "headers": fields}
         extensions = scope.get("extensions")
         if extensions and self.selected.token is not None:
             # A body that went past us could not be stored.
             inner["extensions"] = {n: v for n, v in extensions.items() if n not in _UNSEEN}
         return inner
 
-    def _is_watched(self) -> bool:
-        is_undeclared = self._rules.policy is None and self._rules.declared_only
-        return is_undeclared and self.asked.has_credentials
+    @property
+    def _saw_credentials(self) -> bool:
+        """Whether the app looked at credentials on a route of which nothing is declared.
+
+        To be asked as late as can be: a body is made after the response has begun.
+        """
+        is_undeclared = self._rules.policy is None
+        return is_undeclared and self._watch is not None and self._watch.saw_credentials
+
+    def _observe(self) -> None:
+        """Note what the app looked at, for the audit."""
+        watch, asked = self._watch, self.asked
+        if watch is not None and self._came.status:
+            is_seen = watch.saw_credentials
+            is_public = is_seen and says_public(self._rules, self._came)
+            self.desk.audit.observe(asked.match, asked.path, watch.reads, is_public=is_public)
 
     async def _hint(self, scope: Scope) -> None:
         """Send early what the last response of this path asked to load early (RFC 8297)."""
@@ -219,10 +236,7 @@ class Fetch:
 
     def _verdict(self) -> Verdict:
         desk, asked = self.desk, self.asked
-        saw = self._watch is not None and self._watch.saw_credentials
-        found = verdict(self._rules, asked, self._came, saw_credentials=saw)
-        if found.reason == "credentials":
-            desk.note_personal(asked.path)
+        found = verdict(self._rules, asked, self._came, saw_credentials=self._saw_credentials)
         if not found:
             return found
         is_new = self.base is None
@@ -275,9 +289,10 @@ class Fetch:
         """The body came in one: store it, then answer."""
         came = self._came
         is_whole = came.is_whole(len(body))
-        if not is_whole or len(body) > self._most():
+        if not is_whole or len(body) > self._most() or self._saw_credentials:
             self._pass(Landed.UNSTORABLE if is_whole else Landed.FAILED)
-            why = "too-large" if is_whole else "incomplete"
+            why = "credentials" if self._saw_credentials else "too-large"
+            why = why if is_whole else "incomplete"
             await self._send_start(self._told(detail=why))
             await self._send(body, False)
             return
@@ -316,7 +331,7 @@ class Fetch:
         await self._send(body, False)
 
     def _head(self, size: int) -> Head:
-        is_impersonal = self._watch is not None  # it saw none, or this were not stored
+        is_impersonal = self._watch is not None and not self._saw_credentials
         return head_of(self._rules, self.asked, self._came, size, is_impersonal=is_impersonal)
 
     def _new_recording(self) -> Recording:
@@ -345,6 +360,9 @@ class Fetch:
         assert recording is not None
         if not self._came.is_whole(recording.size):
             self._pass(Landed.FAILED)
+            return
+        if self._saw_credentials:  # while it made the body
+            self._pass(Landed.UNSTORABLE)
             return
         is_kept, body = await recording.end()
         if not is_kept:
@@ -421,7 +439,8 @@ class Fetch:
         control = targeted.control(came.fields, self._rules.targets)
         fields = updated(base.head.fields, self._renewing(), control, came.came_at)
         head = replaced_head(base.head, fields=fields, asked_at=came.asked_at, came_at=came.came_at)
-        if control.no_store or (control.private and not self._rules.is_private):
+        is_for_others = not (control.private and not self._rules.is_private)
+        if control.no_store or not is_for_others or self._saw_credentials:
             targets = self._rules.targets
             made = record(head, base.body, base.subject, None, 0.0, targets)  # for this one only
         else:

@@ -88,7 +88,7 @@ def verdict(rules: Rules, asked: Asked, came: Came, *, saw_credentials: bool) ->
         return Verdict(False, "stream")
     control, lasts = judged(rules, came)
     if rules.policy is None and rules.declared_only:
-        if not (control.public or (control.s_maxage or 0) > 0):
+        if not _is_public(control):
             return Verdict(False, "undeclared")
         if saw_credentials:
             return Verdict(False, "credentials")
@@ -114,6 +114,15 @@ def verdict(rules: Rules, asked: Asked, came: Came, *, saw_credentials: bool) ->
     if came.size is not None and came.size > most:
         return Verdict(False, "too-large")
     return found
+
+
+def says_public(rules: Rules, came: Came) -> bool:
+    """Whether a response says of itself that it is for everybody."""
+    return _is_public(targeted.control(came.fields, rules.targets))
+
+
+def _is_public(control: ResponseControl) -> bool:
+    return control.public or (control.s_maxage or 0) > 0
 
 
 LASTING_REASONS = frozenset(
@@ -158,7 +167,7 @@ def head_of(
         is_declared=policy is not None,
         is_private=rules.is_private,
         is_impersonal=is_impersonal,
-        had_authorization=asked.has_authorization,
+        had_authorization=asked.has_authorization or asked.has_api_key,
         may_guess=not rules.declared_only,
     )
 

@@ -5,6 +5,7 @@ It belongs outermost: a hit is answered before routing, from bytes that are read
 
 from collections.abc import Mapping
 
+from keepwarm.asgi.auditing import Report
 from keepwarm.asgi.desk import Desk, Settings
 from keepwarm.asgi.record import Record
 from keepwarm.asgi.report import App, Receive, Scope, Send
@@ -64,6 +65,10 @@ class HTTPCache:
         self._holds = self.desk.library.holds
         self._read = self.desk.library.read
         self._wall = self.desk.clock.wall
+
+    def audit(self) -> Report:
+        """Which routes are shared more widely than what their handlers were seen to read."""
+        return self.desk.audit.report()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -143,7 +143,8 @@ class Routes:
     """All that is declared. Raises ConfigurationError where a pattern cannot work."""
 
     def __init__(self, declared: Mapping[str, RoutePolicy] | None) -> None:
-        self._routes = [_route(pattern, policy) for pattern, policy in (declared or {}).items()]
+        self.declared: Mapping[str, RoutePolicy] = dict(declared or {})
+        self._routes = [_route(pattern, policy) for pattern, policy in self.declared.items()]
 
     def __bool__(self) -> bool:
         return bool(self._routes)
