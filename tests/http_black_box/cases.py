@@ -73,6 +73,11 @@ STORING = [
     unstored("9111-4.1-vary-star-second-line", *FRESH, "Vary: Accept", "Vary: *"),
     unstored("9111-7.3-set-cookie", LM, "Set-Cookie: id=1"),
     required(
+        "9111-7.3-set-cookie-is-for-one",
+        first(*FRESH, "Set-Cookie: id=1", has=("Set-Cookie: id=1",)),
+        hit(lacks=("Set-Cookie",)),
+    ),
+    required(
         "9111-5.2.1.5-request-no-store",
         first(*FRESH, fields=cc("no-store")),
         miss(*FRESH),

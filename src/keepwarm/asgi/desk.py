@@ -40,6 +40,7 @@ class Settings:
     targets: tuple[bytes, ...]
     stale_on_error: bool
     max_body: int
+    share_cookies: frozenset[str]
 
 
 class Desk:

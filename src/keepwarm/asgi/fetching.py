@@ -28,6 +28,8 @@ from keepwarm.asgi.judging import (
     Rules,
     as_part,
     as_whole,
+    cookies_of,
+    for_all,
     head_of,
     judged,
     of_run,
@@ -319,8 +321,8 @@ class Fetch:
             detail="" if is_stored else reason,
         )
         if self._question.is_ours and head.part is None:
-            if run := of_run(came.fields):
-                made = replace(made, fields=[*made.fields, *run])
+            if extra := [*of_run(came.fields), *cookies_of(came, head.fields)]:
+                made = replace(made, fields=[*made.fields, *extra])
             await answer(self.desk.library, made, self.asked, self._client, came.came_at, told)
             return
         fields = came.fields
@@ -452,13 +454,11 @@ class Fetch:
         self._mode = Mode.ANSWERED
         left_s = made.terms.left(came.came_at)
         told = Told(self.reason, left_s, 304, is_stored, self.is_collapsed)
-        cookies = [field for field in came.fields if field not in head.fields and _is_cookie(field)]
-        await self._answer(made, came.came_at, told, cookies)
+        await self._answer(made, came.came_at, told, cookies_of(came, head.fields))
 
     def _renewing(self) -> list[Field]:
         """The fields that renew a stored response; a cookie beside them is for one client."""
-        fields = without_run(self._came.fields)
-        return without(fields, {b"set-cookie"}) if self._rules.declared_only else fields
+        return for_all(self._rules, without_run(self._came.fields))
 
     async def _answer(
         self, found: Record, now: float, told: Told, cookies: list[Field] | None = None
@@ -513,7 +513,7 @@ class Fetch:
         self._mode = Mode.ANSWERED
         is_stored = made.stored is not None
         told = Told("partial", made.terms.left(came.came_at), 206, is_stored)
-        await self._answer(made, came.came_at, told)
+        await self._answer(made, came.came_at, told, cookies_of(came, head.fields))
 
     # Sending.
 
@@ -563,11 +563,8 @@ def rules_for(desk: Desk, asked: Asked) -> Rules:
         declared_only=settings.declared_only,
         targets=settings.targets,
         max_body=settings.max_body,
+        share_cookies=settings.share_cookies,
     )
-
-
-def _is_cookie(field: Field) -> bool:
-    return field[0] == b"set-cookie"
 
 
 def _adding(client: Send, cookies: list[Field]) -> Send:

@@ -9,11 +9,11 @@ from keepwarm.asgi.routes import Immutable, PerUser, Shared
 from keepwarm.rfc9111 import targeted
 from keepwarm.rfc9111.dates import format_date
 from keepwarm.rfc9111.directives import ResponseControl
-from keepwarm.rfc9111.fields import Field, first, has, replaced, without
+from keepwarm.rfc9111.fields import Field, Fields, first, has, replaced, without
 from keepwarm.rfc9111.freshness import Basis, Lifetime, lifetime
 from keepwarm.rfc9111.ranges import Part, Span, content_range, part_of
 from keepwarm.rfc9111.selecting import vary_names
-from keepwarm.rfc9111.storing import Verdict, storable, to_store
+from keepwarm.rfc9111.storing import Verdict, shared_cookies, storable, to_store
 
 LARGEST_PART = 1024 * 1024  # of a 206 that is kept to be served from, or completed
 
@@ -32,6 +32,7 @@ class Rules:
     declared_only: bool
     targets: tuple[bytes, ...]
     max_body: int
+    share_cookies: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def verdict(rules: Rules, asked: Asked, came: Came, *, saw_credentials: bool) ->
         is_shared=not rules.is_private,
         has_authorization=asked.has_authorization,
         is_declared=rules.policy is not None,
-        keeps_cookies=not rules.declared_only,
+        may_set_cookie=not rules.declared_only,
     )
     if not found:
         return found
@@ -114,6 +115,16 @@ def verdict(rules: Rules, asked: Asked, came: Came, *, saw_credentials: bool) ->
     if came.size is not None and came.size > most:
         return Verdict(False, "too-large")
     return found
+
+
+def for_all(rules: Rules, fields: list[Field]) -> list[Field]:
+    """`fields` without those that only the client who caused the response may get."""
+    return fields if rules.is_private else shared_cookies(fields, rules.share_cookies)
+
+
+def cookies_of(came: Came, stored: Fields) -> list[Field]:
+    """The cookies in a response that what is stored of it lacks."""
+    return [field for field in came.fields if field[0] == b"set-cookie" and field not in stored]
 
 
 def says_public(rules: Rules, came: Came) -> bool:
@@ -141,7 +152,7 @@ def head_of(
     control, _ = judged(rules, came)
     policy, part = rules.policy, came.part
     fields = to_store(came.fields, control, is_shared=not rules.is_private)
-    fields = without_run(fields)
+    fields = for_all(rules, without_run(fields))
     if not rules.declared_only and not has(fields, b"date"):
         fields.append((b"date", format_date(came.came_at)))
     names = set(vary_names(fields) or ())
