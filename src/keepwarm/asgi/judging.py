@@ -155,22 +155,15 @@ def head_of(
     fields = for_all(rules, without_run(fields))
     if not rules.declared_only and not has(fields, b"date"):
         fields.append((b"date", format_date(came.came_at)))
-    names = set(vary_names(fields) or ())
     if policy is not None:
-        names |= set(policy.vary)
         fields = varied(fields, policy.vary)
-    coding = first(fields, b"content-encoding")
-    if coding is not None:
-        names.add(b"accept-encoding")
-        if coding.lower() in _DICTIONARIES:
-            names.add(b"available-dictionary")
     return Head(
         status=came.status,
         fields=fields,
         asked_at=came.asked_at,
         came_at=came.came_at,
         size=size,
-        names=sorted(names),
+        names=sorted(names_of(rules, fields)),
         part=(part.span.first, part.span.last, part.size) if part is not None else None,
         ttl_s=_ttl_s(rules, came),
         stale_while_revalidate_s=policy.stale_while_revalidate_s if policy is not None else None,
@@ -181,6 +174,19 @@ def head_of(
         had_authorization=asked.has_authorization or asked.has_api_key,
         may_guess=not rules.declared_only,
     )
+
+
+def names_of(rules: Rules, fields: list[Field]) -> set[bytes]:
+    """The request fields that a stored response with these fields varies on."""
+    names = set(vary_names(fields) or ())
+    if rules.policy is not None:
+        names |= set(rules.policy.vary)
+    coding = first(fields, b"content-encoding")
+    if coding is not None:
+        names.add(b"accept-encoding")
+        if coding.lower() in _DICTIONARIES:
+            names.add(b"available-dictionary")
+    return names
 
 
 def _ttl_s(rules: Rules, came: Came) -> float | None:

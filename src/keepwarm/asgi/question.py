@@ -65,6 +65,10 @@ class Question:
         same = (o for o in self._others if confirms(own_fields(o), [(b"etag", etag)]))
         return next(same, None)
 
+    def is_missed(self, came: Came) -> bool:
+        """Whether a response is about a part that we asked for, and not of use to anybody."""
+        return self._completes and came.status in (206, 416)
+
     def is_completed(self, came: Came) -> bool:
         """Whether a 206 is the part that is missing of the stored one."""
         base, part = self._base, came.part

@@ -5,8 +5,9 @@ from hashlib import blake2b
 
 from keepwarm.asgi.asked import Asked, logical_of_other
 from keepwarm.asgi.desk import Desk
-from keepwarm.asgi.fetching import group_tag, rules_for
+from keepwarm.asgi.fetching import rules_for
 from keepwarm.asgi.judging import Came, head_of, verdict, with_etag
+from keepwarm.asgi.keeping import group_tag
 from keepwarm.asgi.record import CACHE_NAME, INLINE_BYTES
 from keepwarm.asgi.report import Message, Send
 from keepwarm.asgi.routes import PerUser

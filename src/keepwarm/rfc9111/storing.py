@@ -11,10 +11,13 @@ UNDERSTOOD = frozenset(
     {
         *(200, 203, 204, 206, 300, 301, 302, 303, 304, 307, 308),
         *(400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417),
-        *(421, 422, 425, 426, 428, 429, 431, 451, 500, 501, 502, 503, 504, 505, 511),
+        *(421, 422, 425, 426, 451, 500, 501, 502, 503, 504, 505),
     }
 )
 """Statuses whose caching requirements are implemented here (must-understand, 5.2.2.3)."""
+
+NEVER_STORED = frozenset({428, 429, 431, 511})
+"""RFC 6585: about one request, one client, or one network, whatever they say of a lifetime."""
 
 UNSTORED_FIELDS = frozenset(
     {
@@ -59,7 +62,7 @@ def storable(
     `may_set_cookie`: a response with Set-Cookie is stored if it has an explicit lifetime; what
     becomes of that field is another question (`shared_cookies`).
     """
-    if not 200 <= status <= 599 or status == 304:
+    if not 200 <= status <= 599 or status == 304 or status in NEVER_STORED:
         return Verdict(False, "status")
     if asked.no_store:
         return Verdict(False, "request-no-store")
