@@ -39,6 +39,8 @@ CONFIRMED = [
     row("optional 3.5 unless that is public", first(cc("public, max-age=2"), TAG), confirmed(cc("public, max-age=60"), TAG, wait=3, fields=[AUTH]), hit()),
     row("required 4.1 a Vary in a 304 tells apart", first(STALE, TAG, fields=DE), confirmed(FRESH, TAG, ("Vary", "Accept-Language"), wait=3, fields=DE), hit(fields=DE), Step("origin", Reply(200, [FRESH]), EN, content=b"body 3")),
     row("required 4.1 a star in a 304 does, always", first(STALE, TAG), confirmed(FRESH, TAG, ("Vary", "*"), wait=3, status=200), confirmed(FRESH, TAG)),
+    row("required 4.3.1 a tag that came by a 304 is asked by", first(STALE, LM), confirmed(STALE, LM, TAG, wait=3), confirmed(FRESH, wait=9, upstream={"if-none-match": TAG[1]})),
+    row("required 4.3.1 a tag of ours is not, ever", first(STALE, LM), confirmed(STALE, LM, wait=3), confirmed(FRESH, wait=9, upstream={"if-none-match": None})),
     row("required 4.3.3 what was replaced does not come back", first(STALE, TAG), miss(wait=3, reply=Reply(404)), miss(reply=Reply(503), status=503)),
     row("required 4.3.3 nor does what is kept from us now", first(STALE, TAG), miss(wait=3, reply=Reply(200, [cc("no-store")])), miss(reply=Reply(503), status=503)),
     row("optional 4.3.3 a failure replaces nothing", first(STALE, TAG), miss(wait=3, reply=Reply(400)), Step("origin", Reply(503), status=200, content=b"body 1")),

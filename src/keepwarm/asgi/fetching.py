@@ -113,7 +113,7 @@ class Fetch:
         try:
             await self.desk.app(inner, receive, self)
         except Exception as error:
-            covers = self._mode is Mode.WAITING and self._covers()
+            covers = self._mode in (Mode.WAITING, Mode.HOLDING) and self._covers()
             if not covers and self._mode not in (Mode.COVERED, Mode.ANSWERED):
                 raise
             log.error("the app failed; answered with what is stored", exc_info=error)

@@ -58,7 +58,7 @@ class Question:
     def confirmed(self, came: Came) -> Record | None:
         """The stored response that a 304 is about; None if it is about nothing of ours."""
         if self._base is not None:
-            return self._base if confirms(self._base.head.fields, came.fields) else None
+            return self._base if confirms(own_fields(self._base), came.fields) else None
         etag = first(came.fields, b"etag")
         if etag is None:
             return self._others[0] if len(self._others) == 1 else None

@@ -23,6 +23,7 @@ from keepwarm.asgi.judging import (
 from keepwarm.asgi.question import own_fields
 from keepwarm.asgi.record import Head, Record, replaced_head
 from keepwarm.rfc9111 import targeted
+from keepwarm.rfc9111.fields import has
 from keepwarm.rfc9111.ranges import joined, may_combine
 from keepwarm.rfc9111.validating import freshened_by_head, updated
 
@@ -37,7 +38,12 @@ def renewed(rules: Rules, base: Record, came: Came) -> Head:
     fields = updated(base.head.fields, new, control, came.came_at)
     names = sorted(names_of(rules, fields))
     return replaced_head(
-        base.head, fields=fields, names=names, asked_at=came.asked_at, came_at=came.came_at
+        base.head,
+        fields=fields,
+        names=names,
+        asked_at=came.asked_at,
+        came_at=came.came_at,
+        has_own_etag=base.head.has_own_etag or has(came.fields, b"etag"),
     )
 
 
