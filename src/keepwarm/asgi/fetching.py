@@ -25,7 +25,6 @@ from keepwarm.asgi.judging import (
     Rules,
     cookies_of,
     judged,
-    of_run,
     says_public,
     verdict,
 )
@@ -36,6 +35,7 @@ from keepwarm.asgi.question import Question
 from keepwarm.asgi.record import Record
 from keepwarm.asgi.renewing import REPLACED, by_head, by_rest, may_stay, renewed
 from keepwarm.asgi.report import Message, Receive, Scope, Send
+from keepwarm.asgi.reported import of_run
 from keepwarm.asgi.routes import Bypass, PerUser
 from keepwarm.asgi.watching import Watch
 from keepwarm.engine.context import enter_block, leave_block
@@ -357,7 +357,8 @@ class Fetch:
         self._land(Landed.STORED if is_stored else Landed.UNSTORABLE)
         self._mode = Mode.ANSWERED
         told = Told(self.reason, made.terms.left(came.came_at), 304, is_stored, self.is_collapsed)
-        await self._out.record(made, came.came_at, told, cookies_of(came, head.fields))
+        extra = [*of_run(came.fields), *cookies_of(came, head.fields)]
+        await self._out.record(made, came.came_at, told, extra)
 
     async def _head_came(self) -> None:
         """A HEAD's answer says something about the stored response to GET (4.3.5)."""

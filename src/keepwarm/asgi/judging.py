@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from keepwarm.asgi.asked import Asked
-from keepwarm.asgi.record import CACHE_NAME, Head, replaced_head, with_policy
+from keepwarm.asgi.record import Head, replaced_head, with_policy
+from keepwarm.asgi.reported import cost_ms, without_run
 from keepwarm.asgi.routes import Immutable, PerUser, Shared
 from keepwarm.rfc9111 import targeted
 from keepwarm.rfc9111.dates import format_date
@@ -20,7 +21,6 @@ LARGEST_PART = 1024 * 1024  # of a 206 that is kept to be served from, or comple
 _POLICY_STATUSES = frozenset({200, 203, 301, 308})
 """Statuses whose responses a route's ttl is for; others need a lifetime of their own."""
 _DICTIONARIES = (b"dcb", b"dcz")
-_OF_ONE_RUN = frozenset({b"x-cache", b"server-timing"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +173,7 @@ def head_of(
         is_impersonal=is_impersonal,
         had_authorization=asked.has_authorization or asked.has_api_key,
         may_guess=not rules.declared_only,
+        cost_ms=cost_ms(came.fields),
     )
 
 
@@ -227,20 +228,3 @@ def varied(fields: list[Field], names: Iterable[bytes]) -> list[Field]:
 def _is_stream(fields: list[Field]) -> bool:
     kind = first(fields, b"content-type")
     return kind is not None and kind.lower().startswith(b"text/event-stream")
-
-
-def of_run(fields: list[Field]) -> list[Field]:
-    """What `CacheReport` says of the run that made a response, and of no other."""
-    is_reported = has(fields, b"x-cache")
-    return [
-        (name, value)
-        for name, value in fields
-        if name in _OF_ONE_RUN
-        or (is_reported and name == b"cache-status" and value.startswith(CACHE_NAME.encode()))
-    ]
-
-
-def without_run(fields: list[Field]) -> list[Field]:
-    """`fields` without that."""
-    run = of_run(fields)
-    return [field for field in fields if field not in run] if run else fields

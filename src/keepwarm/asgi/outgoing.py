@@ -1,13 +1,15 @@
 """The client's side of a run of the app: what is sent on, with a word on what became of it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from keepwarm.asgi.answering import answer
 from keepwarm.asgi.asked import Asked
 from keepwarm.asgi.judging import Rules, varied
 from keepwarm.asgi.library import Library
-from keepwarm.asgi.record import CACHE_NAME, Record
+from keepwarm.asgi.record import Record
 from keepwarm.asgi.report import Message, Scope, Send
+from keepwarm.asgi.summary import CACHE_NAME
 from keepwarm.rfc9111.fields import Field, without
 from keepwarm.rfc9111.status import Told, member
 
@@ -59,18 +61,6 @@ class Outgoing:
         """Answer from a record, with fields that are for this client alone."""
         if self._send is None:
             return
-        send = self._send
         if extra := list(extra):
-            send = _adding(send, extra)
-        await answer(self._library, found, self._asked, send, now, told)
-
-
-def _adding(client: Send, extra: list[Field]) -> Send:
-    """`client`, given those fields too."""
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message["headers"], *extra]}
-        await client(message)
-
-    return send
+            found = replace(found, fields=[*found.fields, *extra])
+        await answer(self._library, found, self._asked, self._send, now, told)

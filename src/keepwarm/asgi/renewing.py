@@ -18,10 +18,10 @@ from keepwarm.asgi.judging import (
     for_all,
     names_of,
     verdict,
-    without_run,
 )
 from keepwarm.asgi.question import own_fields
 from keepwarm.asgi.record import Head, Record, replaced_head
+from keepwarm.asgi.reported import without_run
 from keepwarm.rfc9111 import targeted
 from keepwarm.rfc9111.fields import has
 from keepwarm.rfc9111.ranges import joined, may_combine

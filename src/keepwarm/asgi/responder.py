@@ -9,9 +9,10 @@ from keepwarm.asgi.fetching import Fetch
 from keepwarm.asgi.flights import Flight, Landed
 from keepwarm.asgi.library import Selected
 from keepwarm.asgi.ready import Slot
-from keepwarm.asgi.record import CACHE_NAME, Record
+from keepwarm.asgi.record import Record
 from keepwarm.asgi.report import Message, Receive, Scope, Send
 from keepwarm.asgi.routes import Bypass
+from keepwarm.asgi.summary import CACHE_NAME
 from keepwarm.asgi.unsafe import Unsafe
 from keepwarm.rfc9111.fields import without
 from keepwarm.rfc9111.invalidating import is_unsafe

@@ -8,9 +8,10 @@ from keepwarm.asgi.desk import Desk
 from keepwarm.asgi.fetching import rules_for
 from keepwarm.asgi.judging import Came, head_of, verdict, with_etag
 from keepwarm.asgi.keeping import group_tag
-from keepwarm.asgi.record import CACHE_NAME, INLINE_BYTES
+from keepwarm.asgi.record import INLINE_BYTES
 from keepwarm.asgi.report import Message, Send
 from keepwarm.asgi.routes import PerUser
+from keepwarm.asgi.summary import CACHE_NAME
 from keepwarm.rfc9111.fields import without
 from keepwarm.rfc9111.groups import ended
 from keepwarm.rfc9111.invalidating import is_content_of, outdated
