@@ -181,6 +181,20 @@ async def test_who_causes_a_refreshed_page_alone_gets_its_cookie() -> None:
     assert (by_206.body, after_206.body) == (b"halfrest", b"halfrest")
 
 
+@security("HTTP: leaks, Set-Cookie")
+async def test_a_cookie_in_the_answer_to_a_post_is_not_stored_with_it() -> None:
+    """A POST may answer with what a GET would get; the cookie beside it is for who sent it."""
+    stage = Stage()
+    fields = [("Cache-Control", "max-age=60"), ("Content-Location", "/page")]
+    secret = ("Set-Cookie", "session=secret")
+    posted = await stage.ask(method="POST", reply=Reply(fields=[*fields, secret]))
+
+    answer = await stage.ask()
+
+    assert (posted.get("set-cookie"), answer.get("set-cookie")) == (secret[1], None)
+    assert answer.is_hit
+
+
 @pytest.mark.parametrize(
     ("names", "kept"),
     [((), None), (["theme"], "theme=dark; Path=/"), (["*"], "theme=dark; Path=/, session=secret")],

@@ -11,10 +11,11 @@ from keepwarm.asgi.asked import Asked
 from keepwarm.asgi.auditing import Audit
 from keepwarm.asgi.flights import Flights
 from keepwarm.asgi.flooding import Doorkeeper
+from keepwarm.asgi.judging import Rules
 from keepwarm.asgi.library import Library
 from keepwarm.asgi.ready import Ready
 from keepwarm.asgi.report import App
-from keepwarm.asgi.routes import Routes
+from keepwarm.asgi.routes import Bypass, PerUser, Routes
 from keepwarm.engine.cache import BaseCache
 from keepwarm.engine.shelf import Shelf
 from keepwarm.errors import NotAcknowledged
@@ -65,6 +66,19 @@ class Desk:
         self._searches: OrderedDict[str, Search] = OrderedDict()
         self._hints: OrderedDict[str, tuple[bytes, ...]] = OrderedDict()
         self._refreshing: dict[str, asyncio.Task[None]] = {}
+
+    def rules_for(self, asked: Asked) -> Rules:
+        """By what the responses of a request's route are judged."""
+        policy = asked.match.policy if asked.match is not None else None
+        settings = self.settings
+        return Rules(
+            policy=None if isinstance(policy, Bypass) else policy,
+            is_private=isinstance(policy, PerUser) or not settings.is_shared,
+            declared_only=settings.declared_only,
+            targets=settings.targets,
+            max_body=settings.max_body,
+            share_cookies=settings.share_cookies,
+        )
 
     # What is learnt from responses.
 

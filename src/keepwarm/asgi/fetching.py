@@ -17,12 +17,12 @@ from enum import Enum
 
 from keepwarm.asgi.answering import sized
 from keepwarm.asgi.asked import CREDENTIALS, Asked
+from keepwarm.asgi.content import with_content
 from keepwarm.asgi.desk import Desk, log
 from keepwarm.asgi.flights import Flight, Landed
 from keepwarm.asgi.judging import (
     LASTING_REASONS,
     Came,
-    Rules,
     cookies_of,
     judged,
     says_public,
@@ -36,7 +36,6 @@ from keepwarm.asgi.record import Record
 from keepwarm.asgi.renewing import REPLACED, by_head, by_rest, may_stay, renewed
 from keepwarm.asgi.report import Message, Receive, Scope, Send
 from keepwarm.asgi.reported import of_run
-from keepwarm.asgi.routes import Bypass, PerUser
 from keepwarm.asgi.watching import Watch
 from keepwarm.engine.context import enter_block, leave_block
 from keepwarm.rfc9111.fields import has, without
@@ -84,7 +83,7 @@ class Fetch:
         self.others = others
         self.flight = flight
         self.is_collapsed = is_collapsed
-        self._rules = rules_for(desk, asked)
+        self._rules = desk.rules_for(asked)
         self._out = Outgoing(send, asked, self._rules, desk.library)
         self._keeping = Keeping(desk, asked, selected, self._rules)
         self._mode = Mode.WAITING
@@ -416,30 +415,3 @@ class Fetch:
     def _land(self, how: Landed) -> None:
         flight, self.flight = self.flight, None
         self.desk.flights.land(flight, how)
-
-
-def rules_for(desk: Desk, asked: Asked) -> Rules:
-    policy = asked.match.policy if asked.match is not None else None
-    settings = desk.settings
-    return Rules(
-        policy=None if isinstance(policy, Bypass) else policy,
-        is_private=isinstance(policy, PerUser) or not settings.is_shared,
-        declared_only=settings.declared_only,
-        targets=settings.targets,
-        max_body=settings.max_body,
-        share_cookies=settings.share_cookies,
-    )
-
-
-def with_content(content: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives a request's content, once more, and then what there is."""
-    was_given = False
-
-    async def again() -> Message:
-        nonlocal was_given
-        if was_given or not content:
-            return await receive()
-        was_given = True
-        return {"type": "http.request", "body": content, "more_body": False}
-
-    return again
