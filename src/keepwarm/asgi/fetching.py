@@ -13,6 +13,7 @@ again finds it.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum
 
 from keepwarm.asgi.answering import sized
@@ -283,7 +284,7 @@ class Fetch:
         self._land(Landed.STORED if is_stored else Landed.UNSTORABLE)
         self._mode = Mode.ANSWERED
         ttl_s, detail = made.terms.left(came.came_at), "" if is_stored else reason
-        told = self._told(ttl_s=ttl_s, is_stored=is_stored, detail=detail)
+        told = replace(self._told(ttl_s=ttl_s, is_stored=is_stored, detail=detail), is_new=True)
         stored = made.head.fields
         if self._question.is_ours and came.part is None:
             extra = [*of_run(came.fields), *cookies_of(came, stored)]

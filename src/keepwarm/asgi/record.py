@@ -146,11 +146,10 @@ class Record:
             for_others = _for_others(fields, age, now)
             if for_others is not fields:
                 return [*for_others, (b"cache-status", member(CACHE_NAME, told))]
-        return [
-            *fields,
-            (b"age", str(age).encode("ascii")),
-            (b"cache-status", member(CACHE_NAME, told)),
-        ]
+        status = (b"cache-status", member(CACHE_NAME, told))
+        if told.is_new and not has(self.head.fields, b"age"):
+            return [*fields, status]  # Age would say that nobody asked the origin (5.1)
+        return [*fields, (b"age", str(age).encode("ascii")), status]
 
 
 def _for_others(fields: list[Field], age: int, now: float) -> list[Field]:
