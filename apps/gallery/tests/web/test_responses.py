@@ -8,6 +8,7 @@ from photographs import IMMUTABLE, photograph, portrait_address
 from gallery.caching import ROUTES
 from gallery.web.sessions import SESSION_LASTS
 from keepwarm import PerUser, Shared
+from keepwarm.asgi.auditing import reported
 from keepwarm.stores.redis.server import EmbeddedServer
 from keepwarm.testing.faults import FaultProxy
 
@@ -343,3 +344,22 @@ async def test_no_route_declared_shared_reads_who_asks(site):
     shared = [p for p, policy in ROUTES.items() if isinstance(policy, Shared)]
     assert len(shared) == 5
     assert all(policy.cookies for policy in ROUTES.values() if isinstance(policy, PerUser))
+
+
+async def test_no_route_is_shared_more_widely_than_its_handler_reads(site):
+    """Of what is declared, and of what says `public` without being declared."""
+    visitor = await site.visitor("u1")
+    mine = (await visitor.own_character())["id"]
+    for path in [
+        *SHARED_PATHS,
+        *OWN_PATHS,
+        f"/api/characters/{mine}",
+        "/api/preferences",
+        await portrait_address(visitor),
+    ]:
+        await visitor.get(path, headers={"Cache-Control": "no-cache"})
+
+    report = reported(site.cache)
+
+    assert report.findings == ()
+    assert report.unseen == ()
