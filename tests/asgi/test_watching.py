@@ -259,6 +259,30 @@ async def test_a_session_in_a_copied_scope_keeps_it_private() -> None:
     assert not await is_shared(starlette(by_session, SESSIONS, Middleware(Copying)))
 
 
+async def test_a_session_that_does_not_tell_of_its_use_keeps_it_private() -> None:
+    """Another middleware's, or an older one's: a plain dict in the scope."""
+
+    class Sessions:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            scope["session"] = {"name": HTTPConnection(scope).cookies.get("session")}
+            await self.app(scope, receive, send)
+
+    assert not await is_shared(starlette(by_session, Middleware(Sessions)))
+
+
+async def test_other_requests_have_the_cookies_they_had() -> None:
+    """Those of an app that is not watched, in a process where one is."""
+    assert await is_shared(starlette(same))
+    scope = {"type": "http", "headers": [(b"cookie", b"a=1; b=2")]}
+
+    cookies = HTTPConnection(scope).cookies
+
+    assert (type(cookies), cookies) == (dict, {"a": "1", "b": "2"})
+
+
 # An app that nobody knows.
 
 

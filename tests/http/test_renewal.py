@@ -44,6 +44,8 @@ CONFIRMED = [
     row("required 5.1 what the origin has just made has no age", first(STALE, TAG), miss(wait=3, reply=Reply(200, [FRESH]), lacks=["age"]), hit(wait=1, has={"age": "1"})),
     row("required 5.1 unless it comes with one", first(STALE, TAG), miss(wait=3, reply=Reply(200, [FRESH, ("Age", "7")]), has={"age": "7"})),
     row("required 4 what covers a failure has one", first(STALE, TAG), Step("origin", Reply(503), wait=3, status=200, has={"age": "3"})),
+    row("required 5.2.2.10 s-maxage is not overruled by who asks", first(cc("s-maxage=2"), TAG), miss(wait=3, fields=[cc("stale-if-error=60")], reply=Reply(503), status=503)),
+    row("optional RFC 5861 4 unless the response allows it", first(cc("s-maxage=2, stale-if-error=1"), TAG), Step("origin", Reply(503), [cc("stale-if-error=60")], wait=4, status=200, content=b"body 1")),
     row("required 4.3.3 what was replaced does not come back", first(STALE, TAG), miss(wait=3, reply=Reply(404)), miss(reply=Reply(503), status=503)),
     row("required 4.3.3 nor does what is kept from us now", first(STALE, TAG), miss(wait=3, reply=Reply(200, [cc("no-store")])), miss(reply=Reply(503), status=503)),
     row("optional 4.3.3 a failure replaces nothing", first(STALE, TAG), miss(wait=3, reply=Reply(400)), Step("origin", Reply(503), status=200, content=b"body 1")),
