@@ -68,6 +68,7 @@ class HTTPCache:
         self._quick = self.desk.ready.quick
         self._holds = self.desk.library.holds
         self._read = self.desk.library.read
+        self._tell = self.desk.library.tell
         self._wall = self.desk.clock.wall
 
     def audit(self) -> Report:
@@ -92,6 +93,7 @@ class HTTPCache:
                     record = await self._read(subject, now)
                 if record is not None:
                     record.was_used = True
+                    self._tell(record)
                     fields = record.hit_fields(now).copy()
                     status = record.head.status
                     await send({"type": "http.response.start", "status": status, "headers": fields})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from keepwarm.core.entry import Life, Seen, Stored, Terms, life
+from keepwarm.core.entry import Life, Seen, Stored, Terms, life, names_of
 from keepwarm.core.outcome import Outcome, Reason, Tier
 from keepwarm.core.policy import Policy
 from keepwarm.core.stamps import Token, carried
@@ -107,8 +107,9 @@ def served(
     now: Instant,
     *,
     is_proven: bool = True,
+    as_of: int = 0,
 ) -> Outcome:
-    """The outcome of answering from an entry.
+    """The outcome of answering from an entry, whose stamps were compared at position `as_of`.
 
     An unproven one carries no stamps, so that no enclosing fill is stored on its word.
     """
@@ -129,4 +130,18 @@ def served(
         stamps=terms.stamps if is_proven and terms.is_fenced else None,
         fresh_until=terms.fresh_until,
         filler=terms.filler,
+        names=None if is_proven and terms.is_fenced else names_of(terms),
+        as_of=max(terms.position, as_of),
     )
+
+
+def compared_at(stored: Stored, seen: Seen) -> int:
+    """The position at which an entry that is alive was found unchanged by a read of the store.
+
+    0 for one that was softly invalidated: it is served all the same, but has not seen that.
+    """
+    is_same = all(
+        (stamp := seen.stamps.get(name)) is not None and stamp.soft == soft
+        for name, _, soft in stored.terms.stamps
+    )
+    return seen.position or 0 if is_same else 0

@@ -112,6 +112,10 @@ class Produced:
     absorbed_keys: tuple[tuple[str, int], ...] = ()
     fresh_until: float | None = None
     is_skipped: bool = False
+    used: tuple[str, ...] | None = ()
+    """The stamps of all cached values it used, storable or not; None where one was unknown."""
+    used_as_of: int | None = None
+    """The oldest position that those had seen; 0 where one has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,9 @@ class Filled:
     was_joined: bool = False
     was_elsewhere: bool = False
     """Another process ran the origin."""
+    epoch: str = ""
+    as_of: int = 0
+    """Every change up to it in `epoch` was seen, stored or not, where there was a token."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ import msgspec
 
 from keepwarm.core.entry import Life, Seen, Stored, Terms, life, names_of
 from keepwarm.core.eviction import Resident
-from keepwarm.core.judge import by_age, served
+from keepwarm.core.judge import by_age, compared_at, served
 from keepwarm.core.mirror import Pulse
 from keepwarm.core.outcome import Reason, Tier
 from keepwarm.core.steps import Away, Held, Instant, ReadShared, Subject
@@ -214,7 +214,7 @@ class Straight:
         except Undecodable:
             return None
         count = prepared.counted(self._counters, tier)
-        self._count(subject, stored, count)
+        self._count(subject, stored, count, seen)
         if keep is not None and copy is not None and store.opened(resident.name, copy) is stored:
             line = prepared.line
             if line is None or line.watch is not watch:
@@ -299,11 +299,15 @@ class Straight:
             return None
         if self._parts.near is not None or proof.names != subject.hint:
             self._answers.keep_near(subject.name, subject.logical, stored, asking.sent_at)
-        self._count(subject, stored, prepared.counted(self._counters, tier))
+        count = prepared.counted(self._counters, tier)
+        self._count(subject, stored, count, seen)
         return (value,)
 
-    def _count(self, subject: Subject, stored: Stored, count: Plain) -> None:
+    def _count(
+        self, subject: Subject, stored: Stored, count: Plain, seen: Seen | None = None
+    ) -> None:
         count.hits += 1
         if is_listening():
             now = Instant(self._parts.clock.wall(), 0.0)
-            report(served(subject, stored, count.tier, Reason.FRESH, now))
+            as_of = compared_at(stored, seen) if seen is not None else 0
+            report(served(subject, stored, count.tier, Reason.FRESH, now, as_of=as_of))

@@ -30,11 +30,12 @@ from gallery.web.answers import install_schemas
 from gallery.web.context import Parts
 from gallery.web.guards import BodyLimit, BrowserRules, SameSiteWrites
 from gallery.web.heads import AnswersHead
+from gallery.web.live import install_live, live_secret
 from gallery.web.passwords import Passwords
 from gallery.web.problems import install_problems
 from gallery.web.throttle import Throttle
 from gallery.writing import Writes
-from keepwarm import Cache, HTTPCache
+from keepwarm import Cache, HTTPCache, LiveHeaders
 from keepwarm.frameworks import fastapi as keepwarm_fastapi
 
 DESCRIPTION = "Fifty thousand painted characters, their admirers, and a cache in front of it all."
@@ -109,6 +110,8 @@ def create_app(
     for part in (characters, images, preferences, generations, accounts, media):
         app.include_router(part.router)
     pages.install_pages(app)
+    secret = live_secret(settings)
+    install_live(app, cache, secret)
     install_schemas(app)
     install_problems(app)
 
@@ -125,4 +128,5 @@ def create_app(
     # Values judge by their own policies what may be served when their source fails.
     if keeps_responses:
         app.add_middleware(HTTPCache, cache=cache, routes=ROUTES, cdn=True, stale_on_error=False)
+    app.add_middleware(LiveHeaders, cache=cache, secret=secret)
     return app
