@@ -195,7 +195,7 @@ class _Draft:
 
     Since its own token, not since the oldest cached value it used: that one answers for
     itself by its stamps, and a tag that was known in time is compared with no more either.
-    See decisions/0014-late-tags.md. `position` is the oldest of all, for patterns.
+    See decisions/0017-late-tags.md. `position` is the oldest of all, for patterns.
     """
 
     subject: Subject
