@@ -33,6 +33,7 @@ from keepwarm.core.eviction import LAPS
 from keepwarm.engine.context import ears, is_listening
 from keepwarm.engine.guard import Gate
 from keepwarm.engine.straight import Line, Prepared, Ready, is_held
+from keepwarm.stores.near import Warm
 
 PLAIN_TYPES = frozenset({int, str, bool, bytes, type(None)})
 """Of which equal values of one type are the same argument."""
@@ -52,25 +53,29 @@ class Quick:
     slowly: Callable[..., Any]
     name: str
 
-    def ready_for(self, key: tuple[Any, Any]) -> Ready | None:
-        """What may be answered at once; counted."""
+    def answer(self, key: tuple[Any, Any]) -> tuple[Any] | None:
+        """The value that may be answered at once; counted."""
         ready = self.table.ready.get(key[0])
         if ready is None or ready.shape != key[1]:
             return None
-        line, resident = ready.line, ready.resident
-        pulse, at = line.pulse, time.clock_gettime(_SINCE_BOOT)
+        pulse, resident, at = ready.pulse, ready.resident, time.clock_gettime(_SINCE_BOOT)
+        copy = resident.value
+        if copy.__class__ is Warm:
+            packed, shared = copy.packed, copy.memo
+        else:
+            packed, shared = copy, None
         if (
             at < pulse.lease_until
             and at < ready.until
-            and (ready.version == pulse.version or line.is_current(ready))
-            and (resident.value is ready.copy or is_held(ready))
+            and (ready.version == pulse.version or ready.line.is_current(ready))
+            and packed is ready.packed
             and self.gate.is_open
             and not (ears.count and is_listening())
         ):
-            line.count.hits += 1
+            ready.count.hits += 1
             if resident.uses < LAPS:
                 resident.uses += 1
-            return ready
+            return (shared if shared is not None else ready.decoded(copy),)
         return None
 
     def prepared_for(self, key: tuple[Any, Any]) -> Prepared | None:
@@ -142,20 +147,24 @@ def quick_async_one(quick: Quick) -> Callable[..., Any]:
         except TypeError:
             ready = None
         if ready is not None and type(value) is ready.shape:
-            line, resident = ready.line, ready.resident
-            pulse, at = line.pulse, now(clock)
+            pulse, resident, at = ready.pulse, ready.resident, now(clock)
+            copy = resident.value
+            if copy.__class__ is Warm:
+                packed, shared = copy.packed, copy.memo
+            else:
+                packed, shared = copy, None
             if (
                 at < pulse.lease_until
                 and at < ready.until
-                and (ready.version == pulse.version or line.is_current(ready))
-                and (resident.value is ready.copy or is_held(ready))
+                and (ready.version == pulse.version or ready.line.is_current(ready))
+                and packed is ready.packed
                 and gate.is_open
                 and not (ears.count and is_listening())
             ):
-                line.count.hits += 1
+                ready.count.hits += 1
                 if resident.uses < LAPS:
                     resident.uses += 1
-                return ready.value if ready.value is not None else ready.decoded()
+                return shared if shared is not None else ready.decoded(copy)
         elif ready is None and type(value) not in PLAIN_TYPES:
             return await slowly(value)
         prepared = prepared_of(value)
@@ -177,20 +186,24 @@ def quick_one(quick: Quick) -> Callable[..., Any]:
         except TypeError:
             ready = None
         if ready is not None and type(value) is ready.shape:
-            line, resident = ready.line, ready.resident
-            pulse, at = line.pulse, now(clock)
+            pulse, resident, at = ready.pulse, ready.resident, now(clock)
+            copy = resident.value
+            if copy.__class__ is Warm:
+                packed, shared = copy.packed, copy.memo
+            else:
+                packed, shared = copy, None
             if (
                 at < pulse.lease_until
                 and at < ready.until
-                and (ready.version == pulse.version or line.is_current(ready))
-                and (resident.value is ready.copy or is_held(ready))
+                and (ready.version == pulse.version or ready.line.is_current(ready))
+                and packed is ready.packed
                 and gate.is_open
                 and not (ears.count and is_listening())
             ):
-                line.count.hits += 1
+                ready.count.hits += 1
                 if resident.uses < LAPS:
                     resident.uses += 1
-                return ready.value if ready.value is not None else ready.decoded()
+                return shared if shared is not None else ready.decoded(copy)
         elif ready is None and type(value) not in PLAIN_TYPES:
             return slowly(value)
         prepared = prepared_of(value)
@@ -203,16 +216,16 @@ def quick_one(quick: Quick) -> Callable[..., Any]:
 
 def quick_async(quick: Quick) -> Callable[..., Any]:
     """An `async def` of any number of arguments."""
-    ready_for, prepared_for = quick.ready_for, quick.prepared_for
+    answer, prepared_for = quick.answer, quick.prepared_for
     fetch, slowly = quick.fetch, quick.slowly
 
     async def call(*args: Any, **kwargs: Any) -> Any:
         key = key_of(args, kwargs)
         if key is None:
             return await slowly(*args, **kwargs)
-        ready = ready_for(key)
-        if ready is not None:
-            return ready.value if ready.value is not None else ready.decoded()
+        found = answer(key)
+        if found is not None:
+            return found[0]
         prepared = prepared_for(key)
         if prepared is not None:
             return await fetch(prepared)
@@ -223,16 +236,16 @@ def quick_async(quick: Quick) -> Callable[..., Any]:
 
 def quick_any(quick: Quick) -> Callable[..., Any]:
     """A `def` of any number of arguments."""
-    ready_for, prepared_for = quick.ready_for, quick.prepared_for
+    answer, prepared_for = quick.answer, quick.prepared_for
     fetch, slowly = quick.fetch, quick.slowly
 
     def call(*args: Any, **kwargs: Any) -> Any:
         key = key_of(args, kwargs)
         if key is None:
             return slowly(*args, **kwargs)
-        ready = ready_for(key)
-        if ready is not None:
-            return ready.value if ready.value is not None else ready.decoded()
+        found = answer(key)
+        if found is not None:
+            return found[0]
         prepared = prepared_for(key)
         return fetch(prepared) if prepared is not None else slowly(*args, **kwargs)
 

@@ -29,7 +29,7 @@ from keepwarm.engine.context import is_listening, report
 from keepwarm.ports import NearStore, Observer, Plain, Watch
 from keepwarm.stores.codecs import Undecodable
 from keepwarm.stores.memory import MemoryStore
-from keepwarm.stores.near import packed_in
+from keepwarm.stores.near import Warm, packed_in
 
 Glanced: TypeAlias = tuple[ReadShared, Seen | Away]
 """What was asked for a recipe before it ran, and the reply."""
@@ -57,6 +57,7 @@ class Line:
     decode: Callable[[bytes], Any]
     is_current: "Callable[[Ready], bool]"
     """Compares again, after something changed."""
+    is_shareable: bool
     pulse: Pulse = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,29 +68,32 @@ class Ready(msgspec.Struct, gc=False):
     """A copy that was current under `version` of its line's watch, and how to answer from it.
 
     `until` is the instant, on the clock of leases, at which its lifetime ends. There are as
-    many as there are copies in use, so it is small, and not looked at by the garbage
-    collector; what it holds must not lead back to it.
+    many as there are copies in use, so it is small, is not looked at by the garbage
+    collector, and keeps nothing alive but the packed bytes.
     """
 
     line: Line
+    pulse: Pulse
+    count: Plain
     resident: Resident
     """Who holds the copy: each use is noted there, and when another takes its place."""
-    copy: Any
-    """The copy when it was last looked at, packed or not."""
+    packed: bytes
+    """The very copy: the tier holds this object for as long as it holds that copy."""
     begins: int
-    """Where the payload lies in a packed copy."""
+    """Where the payload begins in it."""
     until: float
     version: int = -1
     shape: Any = None
     """The exact types of the arguments it answers: 1, 1.0 and True are equal, not the same."""
-    value: Any = None
-    """The decoded value where all may share it, and the copy is not packed."""
 
-    def decoded(self) -> Any:
-        """A value for one caller alone."""
-        copy = self.copy
-        payload = copy[self.begins :] if copy.__class__ is bytes else copy.stored.payload
-        return self.line.decode(payload)
+    def decoded(self, copy: Any) -> Any:
+        """The value in what the resident holds; one that all may share is kept beside it."""
+        if copy.__class__ is bytes:
+            return self.line.decode(copy[self.begins :])
+        value = self.line.decode(copy.stored.payload)
+        if self.line.is_shareable:
+            copy.memo = value
+        return value
 
 
 class Proof(NamedTuple):
@@ -111,8 +115,8 @@ def _seen_of(names: tuple[str, ...], seen: Seen) -> tuple[Any, ...]:
     return (seen.epoch, *map(seen.stamps.get, names))
 
 
-Keep: TypeAlias = Callable[[Ready, Any], None]
-"""Takes a copy that is ready, and its decoded value."""
+Keep: TypeAlias = Callable[[Ready], None]
+"""Takes a copy that is ready."""
 
 
 @dataclass(slots=True, eq=False)
@@ -130,6 +134,7 @@ class Prepared:
     step: ReadShared = field(init=False)
     proof: Proof | None = None
     line: Line | None = None
+    is_shareable: bool = False
     counts: dict[Tier, Plain] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -150,16 +155,9 @@ class Prepared:
 
 
 def is_held(ready: Ready) -> bool:
-    """Whether the very copy is still in its tier; one that was packed again is let go of."""
-    held = ready.resident.value
-    if held is ready.copy:
-        return True
-    if held is None or packed_in(held) is not packed_in(ready.copy):
-        return False
-    ready.copy = held
-    if held.__class__ is bytes:
-        ready.value = None
-    return True
+    """Whether the very copy is still in its tier."""
+    copy = ready.resident.value
+    return copy is not None and packed_in(copy) is ready.packed
 
 
 class Straight:
@@ -219,9 +217,12 @@ class Straight:
             line = prepared.line
             if line is None or line.watch is not watch:
                 decode = prepared.call.codec.decode
-                line = Line(store, watch, count, decode, self._is_current)
-            begins = len(packed_in(copy)) - len(stored.payload)
-            keep(Ready(line, resident, copy, begins, until, version), value)
+                line = Line(store, watch, count, decode, self._is_current, prepared.is_shareable)
+            packed = packed_in(copy)
+            begins = len(packed) - len(stored.payload)
+            if prepared.is_shareable and isinstance(copy, Warm):
+                copy.memo = value
+            keep(Ready(line, line.pulse, line.count, resident, packed, begins, until, version))
         return (value,)
 
     def _bounded(self, subject: Subject, call: Call, stored: Stored) -> tuple[Any] | None:
@@ -242,7 +243,7 @@ class Straight:
         """
         line = ready.line
         version = line.pulse.version  # before what it stands for is compared
-        stored = line.store.opened(ready.resident.name, ready.copy)
+        stored = line.store.opened(ready.resident.name, ready.packed)
         seen = line.watch.seen(names_of(stored.terms), boot_s())
         if seen is None or seen.debt:
             return False
