@@ -1,6 +1,6 @@
 # Everything needs only Python >= 3.11, make and git; each target bootstraps .venv by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-more soak check fmt bench bench-check figures chaos clean-room http-five security-index pins redis
+.PHONY: help setup run demo test test-more live soak check web fmt bench bench-check figures chaos clean-room http-five security-index pins redis chromium
 
 PY := .venv/bin/python
 PEERS := .run/peers/bin/python
@@ -25,21 +25,29 @@ demo: setup  ## cached against uncached, and the store killed half way, live in 
 test: setup  ## every test of the ordinary suite
 	$(PYTEST) -m "not more and not soak" -n $(WORKERS) --dist loadfile $(ARGS)
 
-test-more: setup redis  ## long matrices (Debian's Redis, a cluster), then the clean room
+test-more: setup redis chromium  ## long matrices (Debian's Redis, a cluster, real browsers), then the clean room
 	scripts/test_more.sh $(ARGS)
+
+live: setup chromium  ## the live channel in real browsers; writes docs/live-client.md
+	@exec $(PY) scripts/live_figures.py $(ARGS)
 
 soak: setup  ## what takes longer than anybody waits for
 	$(PYTEST) -m soak -n 0 $(ARGS)
 
-check: setup  ## lint, format, layers, types
+check: setup  ## lint, format, layers, types; and the browser's side, with its tests and size
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports
 	$(PY) -m mypy
+	scripts/web.sh npm run --silent check
+
+web: setup  ## build what browsers load (node comes from a wheel if PATH has none)
+	scripts/web.sh npm run --silent build
 
 fmt: setup  ## format and mend what ruff can
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+	scripts/web.sh npm run --silent fmt
 
 bench: setup  ## measure pages and, beside the peers, single calls; write benchmarks/ and docs/
 	@scripts/peers.sh
@@ -71,3 +79,6 @@ pins: setup  ## compile requirements/*.txt again (ARGS=--upgrade)
 
 redis:
 	@scripts/redis.sh
+
+chromium:
+	@scripts/chromium.sh
