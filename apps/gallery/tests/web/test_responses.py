@@ -74,11 +74,13 @@ async def test_stored_response_has_every_rule_of_the_first(site, path):
     visitor = await site.visitor()
     first, second = await visitor.get(path), await visitor.get(path)
     own = {"x-cache", "server-timing", "cache-status", "age", "etag", "date"}
+    own |= {"keepwarm-position", "keepwarm-tags"}  # of each answer, at its own moment
     told = [{n: v for n, v in a.headers.items() if n not in own} for a in (first, second)]
     assert told[0] == told[1]
     assert first.headers["ETag"] == second.headers["ETag"]
     assert second.headers["Cache-Control"] == "private, no-cache"
     assert "Content-Security-Policy" in second.headers
+    assert "keepwarm-tags" in second.headers
 
 
 @pytest.mark.parametrize("path", ["/api/characters?mode=newest", "/api/facets", *OWN_PATHS])
