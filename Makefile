@@ -1,6 +1,6 @@
 # Everything needs only Python >= 3.11, make and git; each target bootstraps .venv by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-more live soak check web fmt bench bench-check figures chaos clean-room http-five security-index pins redis chromium
+.PHONY: help setup run demo test test-more live soak check web fmt bench bench-check figures chaos clean-room http-five security-index pins redis chromium client
 
 PY := .venv/bin/python
 PEERS := .run/peers/bin/python
@@ -43,6 +43,9 @@ check: setup  ## lint, format, layers, types; and the browser's side, with its t
 
 web: setup  ## build what browsers load (node comes from a wheel if PATH has none)
 	scripts/web.sh npm run --silent build
+
+client: setup  ## build the browser's side of the live channel for keepwarm to serve
+	@scripts/client.sh
 
 fmt: setup  ## format and mend what ruff can
 	.venv/bin/ruff check --fix .

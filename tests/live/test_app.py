@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import keepwarm
 from asgi.stage import ask
 from keepwarm import ConfigurationError, Who
+from keepwarm.live import client
 from keepwarm.live.app import MOST_FRAME_BYTES, MOST_FRAMES, Live
 from live.stage import (
     HOST,
@@ -49,6 +51,39 @@ async def end_of(socket: Socket) -> tuple[int, str]:
             await socket.ended()
             data = json.loads(said["body"].decode().splitlines()[1].removeprefix("data: "))
             return data["code"], data["why"]
+
+
+# The browser's side.
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the client would lie."""
+    path = tmp_path / "client.js"
+    monkeypatch.setattr(client, "BUILT", path)
+    client.module.cache_clear()
+    yield path
+    client.module.cache_clear()
+
+
+async def test_the_client_is_served_as_a_module_and_asked_for_again_by_its_tag(
+    site: Site, built: Path
+) -> None:
+    built.write_text("export class Live {}")
+    first = await ask(live(site), "/client.js")
+    assert (first.status, first.body) == (200, b"export class Live {}")
+    assert first.get("content-type") == "text/javascript; charset=utf-8"
+    tag = first.get("etag") or ""
+    again = await ask(live(site), "/client.js", [("if-none-match", tag)])
+    assert (again.status, again.body) == (304, b"")
+
+
+async def test_an_installation_without_the_client_says_how_to_get_it(
+    site: Site, built: Path
+) -> None:
+    missing = await ask(live(site), "/client.js")
+    assert missing.status == 404
+    assert b"make client" in missing.body
 
 
 # Listening.

@@ -3,8 +3,9 @@
     GET /ws?after=<cursor>       WebSocket
     GET /events?after=<cursor>   server-sent events; Last-Event-ID counts, too
     GET /poll?after=<cursor>     one answer, as soon as there is something to tell
+    GET /client.js               the browser's side, an ES module
 
-All three tell the same messages, JSON objects with `seq`, the cursor to resume from, and one
+The first three tell the same messages, JSON objects with `seq`, the cursor to resume from, and one
 of `tags`, `reset` and `beat`. See docs/live.md.
 """
 
@@ -23,6 +24,7 @@ from keepwarm.engine.hearing import Hearing
 from keepwarm.errors import ConfigurationError
 from keepwarm.live import asgi_types as asgi
 from keepwarm.live.channel import Channel, Client
+from keepwarm.live.client import FIELDS, MISSING, module
 from keepwarm.live.door import MOST, MOST_PER_USER, Allow, Door, Refused, Who, anybody
 from keepwarm.live.signs import Signs
 
@@ -100,6 +102,8 @@ class Live:
         path = scope["path"].removeprefix(scope.get("root_path", "")).rstrip("/")
         if kind == "websocket":
             await self._websocket(path, scope, receive, send)
+        elif path == "/client.js":
+            await _client_module(scope, send)
         elif path not in ("/events", "/poll"):
             await _answer(send, 404, {"error": "not found"})
         elif scope["method"] != "GET":
@@ -303,6 +307,26 @@ async def _until_gone(receive: asgi.Receive, *, most: int | None = None) -> None
         size = len(message.get("text") or message.get("bytes") or "")
         if frames > most or size > MOST_FRAME_BYTES:
             raise Ended(FLOOD)
+
+
+async def _client_module(scope: asgi.Scope, send: asgi.Send) -> None:
+    """For anybody: it holds no more than keepwarm's package does."""
+    found = module()
+    if found is None:
+        await _answer(send, 404, {"error": MISSING})
+        return
+    text, tag = found
+    if scope["method"] not in ("GET", "HEAD"):
+        await _answer(send, 405, {"error": "GET only"})
+        return
+    asked = b",".join(value for name, value in scope["headers"] if name == b"if-none-match")
+    is_known = tag in (each.strip().removeprefix(b"W/") for each in asked.split(b","))
+    fields = [*FIELDS, (b"etag", tag)]
+    status, body = (304, b"") if is_known else (200, text)
+    if not is_known:
+        fields.append((b"content-length", str(len(text)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
 async def _answer(send: asgi.Send, status: int, body: bytes | dict[str, str]) -> None:
