@@ -1,9 +1,16 @@
 """The quickest way answers what the ordinary one would, and nothing that was ended."""
 
 import asyncio
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import SimpleNamespace
 
-from keepwarm import Cache, Policy, collect
+import pytest
+
+from keepwarm import Cache, ConfigurationError, Policy, collect
+from keepwarm.engine.quick import Table
 from keepwarm.engine.straight import is_held
 
 POLICIES = {"p": Policy(ttl="1h")}
@@ -158,3 +165,99 @@ async def test_a_copy_that_was_packed_again_still_answers_and_lets_its_value_go(
         await cache.invalidate_pattern("k:*")
         assert await row(7) == "row 7"
         assert calls == 501
+
+
+async def test_long_arguments_are_not_kept() -> None:
+    async with Cache(policies=POLICIES, near="1MiB") as cache:
+
+        @cache("p", key="k:{text}")
+        async def length(text: str) -> int:
+            return len(text)
+
+        for n in range(50):
+            for _ in range(3):
+                assert await length(f"{n} " * 1_000) == len(f"{n} " * 1_000)
+        table = length.peek.__self__._table  # type: ignore[attr-defined]
+        assert (len(table.ready), len(table.prepared), len(table._order)) == (0, 0, 0)
+
+
+async def test_a_value_that_its_type_refuses_by_now_is_made_anew() -> None:
+    refused: set[int] = set()
+
+    @dataclass(frozen=True)
+    class Row:
+        n: int
+
+        def __post_init__(self) -> None:
+            if self.n in refused:
+                raise ValueError("no more")
+
+    async with Cache(policies=POLICIES) as cache:
+        n = 1
+
+        async def row(which: int) -> Row:
+            return Row(n)
+
+        row.__annotations__["return"] = Row
+        cached = cache("p", key="k:{which}")(row)
+        for _ in range(3):
+            assert (await cached(1)).n == 1
+        table = cached.peek.__self__._table
+        table.ready[1].resident.value.memo = None  # as after it was packed and unpacked again
+        refused.add(1)
+        n = 2
+        assert (await cached(1)).n == 2
+
+
+async def test_after_clear_nothing_of_what_was_held_stays() -> None:
+    async with Cache(policies=POLICIES) as cache:
+
+        @cache("p", key="k:{n}")
+        async def row(n: int) -> str:
+            return "x" * 500
+
+        table = row.peek.__self__._table  # type: ignore[attr-defined]
+        for round_ in range(6):
+            for n in range(300):
+                await row(round_ * 1_000 + n)
+                await row(round_ * 1_000 + n)
+            cache._wiring.parts.local._entries.clear()  # type: ignore[union-attr]
+        for n in range(2_000):  # the writes and additions that follow
+            await row(100_000 + n)
+            await row(100_000 + n)
+        assert min(table.ready) >= 100_000
+
+
+async def test_a_closed_cache_answers_nothing_any_more() -> None:
+    cache = Cache(policies=POLICIES)
+
+    @cache("p", key="k:{n}")
+    async def row(n: int) -> int:
+        return n
+
+    for _ in range(3):
+        assert await row(1) == 1
+    await cache.aclose()
+    with pytest.raises(ConfigurationError, match="closed"):
+        await row(1)
+
+
+def test_threads_may_take_from_the_table_at_once() -> None:
+    table = Table()
+    table.line = None
+
+    class Gone:
+        resident = SimpleNamespace(value=None)
+
+    def add() -> None:
+        for _ in range(20_000):
+            table.add(1, Gone())  # type: ignore[arg-type]
+
+    was = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            for each in [pool.submit(add) for _ in range(3)]:
+                each.result()
+    finally:
+        sys.setswitchinterval(was)

@@ -356,3 +356,41 @@ def test_memory_store_evicts_entries_but_not_stamps() -> None:
     seen = store.answer(ReadShared(tuple(f"k{n}" for n in range(10)), ()))
 
     assert sum(entry is not None for entry in seen.entries) == 3  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("is_read", [False, True], ids=["packed", "unpacked"])
+def test_who_is_late_with_an_older_fill_does_not_undo_a_refresh(is_read: bool) -> None:
+    """1. A reads v1 to prove it.  2. B refreshes: v2, same stamps.  3. A keeps v1 as proven."""
+    v1, v2 = (
+        msgspec.structs.replace(
+            filled("slot:0001"),
+            terms=msgspec.structs.replace(filled("slot:0001").terms, filled_at=at),
+            payload=payload,
+        )
+        for at, payload in ((1_000.0, b"v1"), (1_000.1, b"v2"))
+    )
+    near = NearTier(10**6)
+    near.write("k@1", v1, 1.0, logical="k")
+    near.write("k@1", v2, 2.0, logical="k")
+    if is_read:
+        near.read("k@1")
+    near.write("k@1", v1, 3.0, logical="k")
+    held = near.read("k@1")
+    assert held is not None
+    assert held.stored.payload == b"v2"
+
+    ended = msgspec.structs.replace(
+        v1, terms=msgspec.structs.replace(v1.terms, stamps=filled("slot:0002").terms.stamps)
+    )
+    near.write("k@1", ended, 4.0, logical="k")  # of other stamps: what was just proven counts
+    held = near.read("k@1")
+    assert held is not None
+    assert held.stored.payload == b"v1"
+
+
+def filled(*stamps: str) -> Stored:
+    """Of the form that fills make, which is the form that packs well."""
+    nonce = "A" * 21 + "g"
+    carried = tuple((name, nonce, nonce) for name in stamps)
+    terms = Terms(0.0, 2e3, 2e3, 2e3, 2e3, 0.0, nonce, 1, carried, (), "web", own_position=1)
+    return Stored(terms, b"v")

@@ -11,6 +11,7 @@ from keepwarm.core.entry import Seen, Stored, Terms
 from keepwarm.core.steps import Ping, ReadShared, WriteShared
 from keepwarm.core.times import TIMES
 from keepwarm.ports import StoreAway
+from keepwarm.stores.envelope import open_, seal
 from keepwarm.stores.redis import wire as wires
 from keepwarm.stores.redis.aio import AsyncRedis
 from keepwarm.stores.redis.reads import MOST_KEYS
@@ -23,7 +24,7 @@ NOW = 1_000.0
 
 
 def entry(payload: bytes) -> Stored:
-    terms = Terms(NOW, NOW + 60, NOW + 60, NOW + 60, NOW + 60, 0.0, "e", 1, (), ())
+    terms = Terms(NOW, NOW + 60, NOW + 60, NOW + 60, NOW + 60, 0.0, "e", 1, (), ("tag-of-it",))
     return Stored(terms, payload)
 
 
@@ -95,6 +96,62 @@ async def test_each_sees_its_own_entries_in_its_own_order(
         assert (payloads(first), first.foreign) == ([b"B", None, b"A"], 0)
         assert (payloads(second), second.foreign) == ([b"A", None], 1)
         assert (payloads(third), third.foreign) == ([None], 1)
+
+
+async def poisoned(store: AsyncRedis, direct: redis.Redis, name: str) -> None:
+    """An envelope that is whole, around a header whose text is no UTF-8: as anybody can make
+    who may write to a store whose values carry no keyed hash."""
+    raw = direct.get(name)
+    assert isinstance(raw, bytes)
+    sealing = store._operations._sealing
+    header, payload = open_(raw, name=name, settings=sealing)
+    broken = header.replace(b"tag-of-it", b"\xff" * 9)
+    assert broken != header
+    direct.set(name, seal(broken, payload, name=name, settings=sealing))
+
+
+@pytest.mark.parametrize("size", [10, 4 * LARGE_BYTES], ids=["small", "large"])
+async def test_an_entry_that_is_no_text_is_a_miss_and_harms_nobody(
+    server: EmbeddedServer, direct: redis.Redis, namespace: str, size: int
+) -> None:
+    async with linked(server.url, namespace) as store:
+        bad, good = f"{namespace}:bad", f"{namespace}:good"
+        payload = random_bytes(size)
+        await store.answer(Ping())
+        await put(store, (bad, payload), (good, payload))
+        for name in (bad, good):  # large ones are known as such from now on
+            await store.answer(ReadShared((name,), ()))
+        await poisoned(store, direct, bad)
+        async with asyncio.timeout(5):
+            first, second, both = await asyncio.gather(
+                store.answer(ReadShared((bad,), ())),
+                store.answer(ReadShared((good,), ())),
+                store.answer(ReadShared((bad, good), ())),
+            )
+        assert (payloads(first), first.foreign) == ([None], 1)
+        assert (payloads(second), second.foreign) == ([payload], 0)
+        assert (payloads(both), both.foreign) == ([None, payload], 1)
+
+
+@pytest.mark.parametrize("size", [10, 4 * LARGE_BYTES], ids=["small", "large"])
+async def test_whatever_goes_wrong_while_entries_are_opened_everybody_is_told(
+    server: EmbeddedServer, namespace: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with linked(server.url, namespace) as store:
+        name = f"{namespace}:a"
+        await store.answer(Ping())
+        await put(store, (name, random_bytes(size)))
+        await store.answer(ReadShared((name,), ()))
+
+        def fails(*_: object) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr(store._operations, "open", fails)
+        async with asyncio.timeout(5):
+            found = await asyncio.gather(
+                *(store.answer(ReadShared((name,), ())) for _ in range(3)), return_exceptions=True
+            )
+        assert [type(each) for each in found] == [StoreAway] * 3
 
 
 async def test_a_reader_who_is_cancelled_harms_nobody(

@@ -127,6 +127,7 @@ class BaseCache(Decorators):
     def end(self) -> None:
         """Release all but the event loop's part; of a cache used from threads, that is all."""
         self._closed = True
+        self.gate.clear(False)
         self._wiring.parts.guard.close()
         self._threads.release()
         self._wiring.closed()

@@ -82,8 +82,8 @@ class _Handle:
             table.add(key[0], ready)
 
         prepared = Prepared(subject, call, keep, key[1])
-        prepared.line, prepared.is_shareable = table.line, self._spec.is_shareable
-        if subject.bound_s == 0:  # else it depends on where the call is made
+        prepared.table, prepared.is_shareable = table, self._spec.is_shareable
+        if not self._spec.plans.is_bounded:  # else it depends on where the call is made
             table.prepare(key[0], prepared)
         return prepared
 

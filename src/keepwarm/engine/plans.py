@@ -119,6 +119,11 @@ class Plans:
         name, found = self.policy(policy)
         return self.subject_of(logical, codec, name, found, tuple(map(check_tag, tags)))
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether near copies may be served unasked for a while, unless somebody forbids it."""
+        return self._bound_s > 0
+
     def subject_of(
         self, logical: str, codec: Codec, policy_name: str, policy: Policy, tags: tuple[str, ...]
     ) -> Subject:

@@ -23,6 +23,7 @@ ordinary way.
 """
 
 import inspect
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -32,13 +33,14 @@ from typing import Any
 from keepwarm.core.eviction import LAPS
 from keepwarm.engine.context import ears, is_listening
 from keepwarm.engine.guard import Gate
-from keepwarm.engine.straight import Line, Prepared, Ready, is_held
+from keepwarm.engine.straight import UNDECODED, Line, Prepared, Ready, is_held
 from keepwarm.stores.near import Warm
 
 PLAIN_TYPES = frozenset({int, str, bool, bytes, type(None)})
 """Of which equal values of one type are the same argument."""
 
 _PREPARED_KEPT = 4_096  # of one function, about a kilobyte each; the others are made anew
+_LONGEST = 256  # characters of an argument that is kept
 _CHECKED_A_TIME = 2  # kept ones looked at with each that is added: the table stays within twice
 _SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -72,10 +74,13 @@ class Quick:
             and self.gate.is_open
             and not (ears.count and is_listening())
         ):
-            ready.count.hits += 1
-            if resident.uses < LAPS:
-                resident.uses += 1
-            return (shared if shared is not None else ready.decoded(copy),)
+            if shared is None:
+                shared = ready.decoded(copy)
+            if shared is not UNDECODED:
+                ready.count.hits += 1
+                if resident.uses < LAPS:
+                    resident.uses += 1
+                return (shared,)
         return None
 
     def prepared_for(self, key: tuple[Any, Any]) -> Prepared | None:
@@ -108,10 +113,13 @@ class Table:
         if key not in self.ready:
             self._order.append(key)
         self.ready[key] = ready
-        for _ in range(min(_CHECKED_A_TIME, len(self._order))):
-            other = self._order.popleft()
+        for _ in range(_CHECKED_A_TIME):
+            try:
+                other = self._order.popleft()
+            except IndexError:
+                return  # another thread took it
             found = self.ready.get(other)
-            if found is None or not is_held(found):
+            if found is None or not is_held(found) or found.pulse.lease_until == -math.inf:
                 self.ready.pop(other, None)
             else:
                 self._order.append(other)
@@ -124,8 +132,9 @@ def is_quick(signature: inspect.Signature) -> bool:
 
 def key_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any] | None:
     """What stands for these arguments in a table, and the types that go with it; or None."""
-    shape = (*map(type, args), *map(type, kwargs.values()))
-    if not PLAIN_TYPES.issuperset(shape):
+    values = (*args, *kwargs.values())
+    shape = tuple(map(type, values))
+    if not PLAIN_TYPES.issuperset(shape) or not all(map(_is_short, values)):
         return None
     return ((args, *kwargs.items()) if kwargs else args), shape
 
@@ -133,7 +142,14 @@ def key_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any] 
 def key_of_one(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any] | None:
     """As `key_of`, for a function of one argument: however it was passed, it is the key."""
     (value,) = args or tuple(kwargs.values())
-    return (value, type(value)) if type(value) in PLAIN_TYPES else None
+    return (value, type(value)) if type(value) in PLAIN_TYPES and _is_short(value) else None
+
+
+def _is_short(value: Any) -> bool:
+    """Whether a table may keep it: what is kept is counted, not weighed."""
+    if isinstance(value, (str, bytes)):
+        return len(value) <= _LONGEST
+    return not isinstance(value, int) or value.bit_length() <= _LONGEST
 
 
 def quick_async_one(quick: Quick) -> Callable[..., Any]:
@@ -161,10 +177,13 @@ def quick_async_one(quick: Quick) -> Callable[..., Any]:
                 and gate.is_open
                 and not (ears.count and is_listening())
             ):
-                ready.count.hits += 1
-                if resident.uses < LAPS:
-                    resident.uses += 1
-                return shared if shared is not None else ready.decoded(copy)
+                if shared is None:
+                    shared = ready.decoded(copy)
+                if shared is not UNDECODED:
+                    ready.count.hits += 1
+                    if resident.uses < LAPS:
+                        resident.uses += 1
+                    return shared
         elif ready is None and type(value) not in PLAIN_TYPES:
             return await slowly(value)
         prepared = prepared_of(value)
@@ -200,10 +219,13 @@ def quick_one(quick: Quick) -> Callable[..., Any]:
                 and gate.is_open
                 and not (ears.count and is_listening())
             ):
-                ready.count.hits += 1
-                if resident.uses < LAPS:
-                    resident.uses += 1
-                return shared if shared is not None else ready.decoded(copy)
+                if shared is None:
+                    shared = ready.decoded(copy)
+                if shared is not UNDECODED:
+                    ready.count.hits += 1
+                    if resident.uses < LAPS:
+                        resident.uses += 1
+                    return shared
         elif ready is None and type(value) not in PLAIN_TYPES:
             return slowly(value)
         prepared = prepared_of(value)

@@ -13,7 +13,7 @@ changed, and it need not be compared again.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -87,13 +87,22 @@ class Ready(msgspec.Struct, gc=False):
     """The exact types of the arguments it answers: 1, 1.0 and True are equal, not the same."""
 
     def decoded(self, copy: Any) -> Any:
-        """The value in what the resident holds; one that all may share is kept beside it."""
-        if copy.__class__ is bytes:
-            return self.line.decode(copy[self.begins :])
-        value = self.line.decode(copy.stored.payload)
-        if self.line.is_shareable:
+        """The value in what the resident holds, or UNDECODED.
+
+        One that all may share is kept beside the copy.
+        """
+        is_packed = copy.__class__ is bytes
+        try:
+            value = self.line.decode(copy[self.begins :] if is_packed else copy.stored.payload)
+        except Undecodable:
+            return UNDECODED
+        if self.line.is_shareable and not is_packed:
             copy.memo = value
         return value
+
+
+UNDECODED: Any = object()
+"""The type refuses it now, though it did not when it was stored."""
 
 
 class Proof(NamedTuple):
@@ -115,6 +124,12 @@ def _seen_of(names: tuple[str, ...], seen: Seen) -> tuple[Any, ...]:
     return (seen.epoch, *map(seen.stamps.get, names))
 
 
+class Lines(Protocol):
+    """Remembers the line of the copy that became ready last: the next ones mostly share it."""
+
+    line: Line | None
+
+
 Keep: TypeAlias = Callable[[Ready], None]
 """Takes a copy that is ready."""
 
@@ -133,7 +148,7 @@ class Prepared:
     shape: Any = None
     step: ReadShared = field(init=False)
     proof: Proof | None = None
-    line: Line | None = None
+    table: "Lines | None" = None
     is_shareable: bool = False
     counts: dict[Tier, Plain] = field(default_factory=dict)
 
@@ -214,7 +229,7 @@ class Straight:
         count = prepared.counted(self._counters, tier)
         self._count(subject, stored, count, seen)
         if keep is not None and copy is not None and store.opened(resident.name, copy) is stored:
-            line = prepared.line
+            line = prepared.table.line if prepared.table is not None else None
             if line is None or line.watch is not watch:
                 decode = prepared.call.codec.decode
                 line = Line(store, watch, count, decode, self._is_current, prepared.is_shareable)

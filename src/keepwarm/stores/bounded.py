@@ -174,9 +174,8 @@ class Bounded(Generic[V]):
     def _release(self) -> None:
         held = self._cleared[-1]
         for _ in range(min(_RELEASED, len(held))):
-            if isinstance(held, dict):
-                held.popitem()
-            else:
-                held.pop()
+            gone = held.popitem()[1] if isinstance(held, dict) else held.pop()
+            if isinstance(gone, Resident):
+                gone.value = None  # for whoever still asks him
         if not held:
             self._cleared.pop()

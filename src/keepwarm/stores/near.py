@@ -32,6 +32,7 @@ from keepwarm.stores.packing import (
     Misfit,
     Packer,
     count_stamps,
+    filled_at,
     instants,
     logical_in,
     stamps_in,
@@ -49,6 +50,8 @@ _ROOM_FOR_WARM = 16 * 1_024  # bytes of the tier's room for each
 # In one call: less than 2 ms each.
 _LOOKED_AT = 2_000
 _DROPPED = 100
+
+_ROUNDED_S = 0.002  # packed instants are whole milliseconds
 
 _packer = Packer()
 
@@ -177,7 +180,20 @@ class NearTier:
         return self._packer.unpack(name, copy)[1].stored
 
     def write(self, name: str, stored: Stored, proven_at: float, *, logical: str) -> None:
-        self.keep(name, stored, proven_at, logical=logical)
+        if not self._is_overtaken(name, stored):
+            self.keep(name, stored, proven_at, logical=logical)
+
+    def _is_overtaken(self, name: str, stored: Stored) -> bool:
+        """Whether a later fill with the very same stamps is here already.
+
+        Who read the one before may be late with it, and stamps do not tell them apart.
+        """
+        resident = self._items.residents.get(name)
+        copy = resident.value if resident is not None else None
+        if copy is None or filled_at(packed_in(copy)) <= stored.terms.filled_at + _ROUNDED_S:
+            return False
+        terms = self.opened(name, copy).terms
+        return (terms.epoch, terms.stamps) == (stored.terms.epoch, stored.terms.stamps)
 
     def names(self) -> tuple[str, ...]:
         return tuple(self._items)

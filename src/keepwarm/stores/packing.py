@@ -25,6 +25,7 @@ from keepwarm.core.steps import Held
 
 _HEAD = Struct("<BBBHdIIfI")
 _INSTANT = Struct("<d")
+_FRESH_AGE = Struct("<dI")
 _STAMP = Struct("<BH16s")
 _SOFT = Struct("<16s")
 _WORD = Struct("<H")
@@ -180,6 +181,14 @@ class Packer:
         if not 0 <= found <= _MOST_MS:
             raise Misfit
         return found
+
+
+def filled_at(data: bytes) -> float:
+    """When a packed copy was filled, to the millisecond."""
+    if data[0] == _AS_IT_IS:
+        return _as_it_is(data)[1].filled_at
+    fresh, age_ms = _FRESH_AGE.unpack_from(data, 5)
+    return float(fresh - age_ms / 1000)
 
 
 def instants(data: bytes) -> tuple[float, float]:

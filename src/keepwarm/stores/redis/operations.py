@@ -367,8 +367,8 @@ class Operations:
         try:
             header, payload = open_(raw, name=name, settings=self._sealing)
             return Stored(_terms(header), payload)
-        except (Foreign, msgspec.DecodeError, RecursionError):
-            return None
+        except (Foreign, msgspec.DecodeError, ValueError, RecursionError):
+            return None  # ValueError: text in the header that is no UTF-8
 
 
 def _encode_header(terms: Terms) -> bytes:

@@ -123,6 +123,12 @@ class Reads:
         waiting, turn.waiting = turn.waiting, []
         if not waiting:
             return  # sent already, as it was full
+        try:
+            self._ask(turn, waiting)
+        except Exception as error:  # noqa: BLE001 - nobody else would tell those who wait
+            self._fail(waiting, error)
+
+    def _ask(self, turn: _Turn, waiting: _Waiting) -> None:
         wire = self._link.wire
         if wire is None:
             self._fail(waiting, StoreAway(self._link.why or "unreachable"))
@@ -174,10 +180,12 @@ class Reads:
     ) -> None:
         """The large entries have come, on their own connection, or have not."""
         error = StoreAway("unreachable") if apart.cancelled() else apart.exception()
-        if error is not None:
-            self._fail(waiting, error)
-        else:
+        try:
+            if error is not None:
+                raise error
             self._hand(waiting, seen, found | dict(zip(large, apart.result(), strict=True)))
+        except BaseException as raised:  # noqa: BLE001 - nobody else would tell those who wait
+            self._fail(waiting, raised)
 
     def _hand(self, waiting: _Waiting, seen: Seen, found: dict[str, Any]) -> None:
         """To each what it asked for; an entry is opened once, however many asked."""
