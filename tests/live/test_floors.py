@@ -135,10 +135,8 @@ class Play:
         last = await self.sites[0].cache.invalidate("the-end")
         sign = channel._signs.incarnation(last.epoch)
         async with asyncio.timeout(20):
-            while (self.browser.incarnation, self.browser.highest) < (sign, last.position):
+            while self.browser.incarnation != sign or self.browser.highest < last.position:
                 await asyncio.sleep(0.005)
-                if self.browser.incarnation != sign:
-                    continue
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
         channel.close()
