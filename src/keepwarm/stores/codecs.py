@@ -193,7 +193,7 @@ def _pydantic(hint: Any, schema: Schema) -> Codec:
 
 # Every first byte of an extension (timestamps are one). They also occur inside text and
 # numbers, so finding one only means that the value has to be looked through.
-_EXTENSION = re.compile(rb"[\xc7-\xc9\xd4-\xd8]")
+_EXTENSION = bytes([*range(0xC7, 0xCA), *range(0xD4, 0xD9)])
 _SCALARS = (type(None), bool, int, float, str, bytes)
 
 
@@ -203,7 +203,7 @@ def _no_extension(code: int, data: memoryview) -> Any:
 
 def _plain(decoder: "msgspec.msgpack.Decoder[Any]", data: bytes) -> Any:
     value = decoder.decode(data)
-    if _EXTENSION.search(data):
+    if len(data.translate(None, _EXTENSION)) < len(data):  # a tenth of a pattern's time
         _check_plain(value)
     return value
 
