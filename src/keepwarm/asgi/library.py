@@ -6,7 +6,7 @@ ends them all, in every process.
 """
 
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from keepwarm.asgi.asked import Asked
@@ -23,7 +23,7 @@ from keepwarm.asgi.record import (
     record,
     unpack,
 )
-from keepwarm.core.entry import Stored
+from keepwarm.core.entry import Stored, names_of
 from keepwarm.core.outcome import Reason
 from keepwarm.core.stamps import Token
 from keepwarm.core.steps import Subject
@@ -195,6 +195,17 @@ class Library:
 
     async def token(self, subject: Subject) -> Token | None:
         return await self._shelf.token(subject)
+
+    async def token_on(self, selected: Selected, sources: Iterable[Record]) -> Token | None:
+        """What fences a response that is made of one of `sources`: their stamps are in it."""
+        subject, token = selected.subject, selected.token
+        if token is None:
+            return None
+        theirs = [names_of(found.stored.terms) for found in sources if found.stored is not None]
+        names = dict.fromkeys((*subject.stamps, *(name for each in theirs for name in each)))
+        if names.keys() <= {name for name, _, _ in token.stamps}:
+            return token
+        return await self._shelf.token(replace(subject, stamps=tuple(names)))
 
     async def keep(
         self,
