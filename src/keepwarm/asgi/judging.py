@@ -1,9 +1,9 @@
 """What becomes of a response that the app made: whether it is stored, and under which head."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from keepwarm.asgi.asked import Asked
+from keepwarm.asgi.asked import CREDENTIALS, Asked
 from keepwarm.asgi.record import Head, replaced_head, with_policy
 from keepwarm.asgi.reported import cost_ms, without_run
 from keepwarm.asgi.routes import Immutable, PerUser, Shared
@@ -175,6 +175,21 @@ def head_of(
         may_guess=not rules.declared_only,
         cost_ms=cost_ms(came.fields),
     )
+
+
+def of_nobody(asked: Asked) -> Asked:
+    """The same request without credentials."""
+    fields = without(asked.fields, CREDENTIALS)
+    return replace(
+        asked, fields=fields, has_authorization=False, has_cookie=False, has_api_key=False
+    )
+
+
+def may_refresh(head: Head) -> bool:
+    """Whether a request without credentials would get what is stored, renewed."""
+    if head.is_private:
+        return True  # its refresh has those that it was asked for with
+    return not head.had_authorization and CREDENTIALS.isdisjoint(head.names)
 
 
 def names_of(rules: Rules, fields: list[Field]) -> set[bytes]:

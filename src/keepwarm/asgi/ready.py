@@ -102,6 +102,8 @@ class Ready:
         """Remember that the target in `scope` got `found`, itself or through `slot`'s variants."""
         if record.head.is_private or record.body is None or record.part is not None:
             return
+        if not scope.get("raw_path"):
+            return  # without it targets of one host are not told apart
         headers = scope["headers"]
         named = sorted(name for name, _ in headers if name not in _PLAIN)
         if named not in ([b"host"], [b"cookie", b"host"]):
