@@ -84,3 +84,38 @@ async def test_no_other_target_is_where_a_path_lies_whose_query_is_sorted_out(pa
 
     for asked in ("/page", "/page?utm=1", "/page?b=1"):
         assert (await stage.ask(asked, reply=Reply(200, [FRESH], b"page"))).body == b"page"
+
+
+async def test_what_a_post_says_of_a_url_is_for_no_other_variant() -> None:
+    stage = Stage()
+    said = [FRESH, ("Content-Location", "/page"), ("Vary", "Accept-Language")]
+    german, french = [("Accept-Language", "de")], [("Accept-Language", "fr")]
+    await stage.ask(method="POST", fields=german, reply=Reply(200, said, b"de"))
+
+    found = await stage.ask(fields=french, reply=Reply(200, [FRESH], b"fr"))
+
+    assert found.body == b"fr"
+
+
+@pytest.mark.parametrize("name", ["Cookie", "X-Api-Key"])
+async def test_what_one_user_has_is_not_offered_for_another(name: str) -> None:
+    stage = Stage()
+    stage.origin.default = Reply(200, [FRESH, ("Vary", name), ("ETag", '"build-7"')])
+    for user in ("alice", "bob"):
+        await stage.ask(fields=[(name, user)])
+
+    assert [seen.get("if-none-match") for seen in stage.origin.seen] == [None, None]
+
+
+async def test_the_newest_answers_though_it_varies_on_other_fields() -> None:
+    stage = Stage()
+    asked = [("Accept-Language", "en"), ("User-Agent", "x")]
+    both = ("Vary", "Accept-Language, User-Agent")
+    await stage.ask(fields=asked, reply=Reply(200, [FRESH, ("Vary", "Accept-Language")]))
+    for _ in range(2):
+        assert (await stage.ask(fields=asked)).body == b"body 1"
+    reload = [*asked, ("Cache-Control", "no-cache")]
+    await stage.ask(fields=reload, reply=Reply(200, [FRESH, both]))
+
+    for _ in range(3):
+        assert (await stage.ask(fields=asked)).body == b"body 2"

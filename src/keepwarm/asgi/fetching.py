@@ -22,13 +22,14 @@ from keepwarm.asgi.content import with_content
 from keepwarm.asgi.desk import Desk, log
 from keepwarm.asgi.flights import Flight, Landed
 from keepwarm.asgi.judging import (
+    LARGEST_PART,
     LASTING_REASONS,
     Came,
-    cookies_of,
     judged,
     of_nobody,
     says_public,
     verdict,
+    withheld,
 )
 from keepwarm.asgi.keeping import Keeping
 from keepwarm.asgi.library import Selected
@@ -96,6 +97,7 @@ class Fetch:
         self._came = Came(0, [], 0.0, 0.0)
         self._asked_at = 0.0
         self._parts: list[bytes] = []
+        self._parts_size = 0
         self._watch: Watch | None = None
 
     async def run(self, scope: Scope, receive: Receive) -> None:
@@ -118,18 +120,21 @@ class Fetch:
         try:
             await self.desk.app(inner, receive, self)
         except Exception as error:
-            covers = self._mode in (Mode.WAITING, Mode.HOLDING) and self._covers()
-            if not covers and self._mode not in (Mode.COVERED, Mode.ANSWERED):
+            if self._mode in (Mode.WAITING, Mode.HOLDING) and self._covers():
+                self._mode = Mode.COVERED
+            if self._mode not in (Mode.COVERED, Mode.ANSWERED):
                 raise
             log.error("the app failed; answered with what is stored", exc_info=error)
-            if covers:
-                await self._cover(None)
         finally:
             if context is not None:
                 leave_block(running, context)
             self._observe()
         if self._mode is Mode.HOLDING:
             await self._pass(Landed.FAILED, "")  # it ended without a body: not ours to mend
+        elif self._mode is Mode.COVERED:
+            await self._cover(self._came.status or None)  # the error broke off itself
+        elif self._mode is Mode.COMPLETING:
+            self._mode = Mode.MISMATCHED  # half a rest is no rest
 
     def _sources(self) -> list[Record]:
         """The stored responses that what is stored now may be made of."""
@@ -267,7 +272,9 @@ class Fetch:
             case Mode.COVERED if not more:
                 await self._cover(self._came.status)
             case Mode.COMPLETING:
-                self._parts.append(data)
+                if self._parts_size <= LARGEST_PART:
+                    self._parts.append(data)
+                self._parts_size += len(data)
                 if not more:
                     await self._complete(b"".join(self._parts))
             case Mode.PASSING:
@@ -295,7 +302,7 @@ class Fetch:
         told = replace(self._told(ttl_s=ttl_s, is_stored=is_stored, detail=detail), is_new=True)
         stored = made.head.fields
         if self._question.is_ours and came.part is None:
-            extra = [*of_run(came.fields), *cookies_of(came, stored)]
+            extra = [*of_run(came.fields), *withheld(self._rules, came, stored)]
             await self._out.record(made, came.came_at, told, extra)
             return
         fields = came.fields
@@ -367,7 +374,7 @@ class Fetch:
         self._land(Landed.STORED if is_stored else Landed.UNSTORABLE)
         self._mode = Mode.ANSWERED
         told = Told(self.reason, made.terms.left(came.came_at), 304, is_stored, self.is_collapsed)
-        extra = [*of_run(came.fields), *cookies_of(came, head.fields)]
+        extra = [*of_run(came.fields), *withheld(self._rules, came, head.fields)]
         await self._out.record(made, came.came_at, told, extra)
 
     async def _head_came(self) -> None:
@@ -386,7 +393,7 @@ class Fetch:
         assert base is not None
         found = by_rest(self._rules, base, came, body)
         if found is None:
-            self._mode, self._parts = Mode.MISMATCHED, []
+            self._mode = Mode.MISMATCHED
             return
         head, whole = found
         saw = self._saw_credentials
@@ -399,7 +406,7 @@ class Fetch:
         self._land(Landed.STORED if is_stored else Landed.UNSTORABLE)
         self._mode = Mode.ANSWERED
         told = Told("partial", made.terms.left(came.came_at), 206, is_stored)
-        await self._out.record(made, came.came_at, told, cookies_of(came, head.fields))
+        await self._out.record(made, came.came_at, told, withheld(self._rules, came, head.fields))
 
     def _tell_of(self, made: Record, base: Record) -> None:
         """Tell who listens what an answer depends on whose bytes are those of `base`.

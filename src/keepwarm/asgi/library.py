@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from keepwarm.asgi.asked import Asked
+from keepwarm.asgi.asked import CREDENTIALS, Asked
 from keepwarm.asgi.ready import Ready, Slot
 from keepwarm.asgi.record import (
     MOST_VARIANTS,
@@ -138,9 +138,13 @@ class Library:
         """Variants in hand that the request does not select, but that the origin may name.
 
         Whether they were ended meanwhile does not matter: only its word makes them current.
+        Those told apart by credentials are somebody else's: a tag that is of the build, not of
+        the page, would hand them over.
         """
         found: list[Record] = []
-        for _, variants in reversed(selected.index.sets if selected.index is not None else []):
+        for names, variants in reversed(selected.index.sets if selected.index is not None else []):
+            if not CREDENTIALS.isdisjoint(names):
+                continue
             for named in reversed(variants):
                 name = self._shelf.subject(selected.subject.logical, asked.variant + named).name
                 slot = self._ready.slot(name)
@@ -244,7 +248,12 @@ class Library:
         await self._shelf.forget(found.subject)
 
     async def keep_unfenced(self, asked: Asked, head: Head, body: bytes) -> bool:
-        """Store what a POST said a GET would get now."""
+        """Store what a POST said a GET would get now, unless it varies.
+
+        What else lies under the URL nobody read: no index could be written that is complete.
+        """
+        if head.names:
+            return False
         subject = self.subject(asked)
         made = record(head, body, subject, None, 0.0, self._targets)
         self._ready.drop(subject.name)

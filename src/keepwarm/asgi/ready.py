@@ -151,6 +151,9 @@ class Ready:
             slot = self._slots[name] = Slot(logical)
             self._used_bytes += _INDEX_BYTES
             self._weights[name] = _INDEX_BYTES
+        if slot.index != index:
+            # Another set of names may be the newest now.
+            slot.names, slot.by_values = frozenset(), {}
         slot.record, slot.index = None, index
         self._make_room(name)
         return slot

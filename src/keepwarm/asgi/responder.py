@@ -111,7 +111,7 @@ class Responder:
             return None, None, selected.miss
         if not self._may_be_given(asked, found):
             return None, None, "request"
-        if not fits(found, asked):
+        if not fits(found, asked, now):
             is_whole_wanted = asked.wants_range is None and asked.method == "GET"
             return None, found if is_whole_wanted else None, "partial"
         decision = decide(found.terms, asked.control, now, is_softly_stale=not found.is_current)
