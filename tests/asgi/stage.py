@@ -135,8 +135,10 @@ class Origin:
 class Stage:
     """One middleware before one origin."""
 
-    def __init__(self, cache: Cache | None = None, **settings: Any) -> None:
-        self.clock = Clock()
+    def __init__(
+        self, cache: Cache | None = None, clock: Clock | None = None, **settings: Any
+    ) -> None:
+        self.clock = clock or Clock()
         self.origin = Origin()
         settings.setdefault("declared_only", False)
         self.cache = cache or Cache(clock=self.clock)

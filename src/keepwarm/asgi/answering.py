@@ -21,14 +21,18 @@ from keepwarm.rfc9111.ranges import (
 from keepwarm.rfc9111.status import Told
 
 
-def fits(found: Record, asked: Asked) -> bool:
-    """Whether a record has the bytes that were asked for: a part has only some."""
+def fits(found: Record, asked: Asked, now: float) -> bool:
+    """Whether a record has the bytes that were asked for: a part has only some.
+
+    And only for those whose If-Range names it: others want the whole (RFC 9110 section 13.1.5).
+    """
     part = found.part
     if part is None:
         return True
     if asked.wants_range is None or asked.method != "GET":
         return False
-    return isinstance(asked_of_part(asked.wants_range, part), Span)
+    is_there = isinstance(asked_of_part(asked.wants_range, part), Span)
+    return is_there and range_holds(asked.fields, found.fields, now)
 
 
 async def answer(
@@ -39,7 +43,7 @@ async def answer(
     head = found.head
     is_plain = head.status == 200
     if (
-        is_plain
+        (is_plain or found.part is not None)
         and asked.has_conditions
         and is_unmodified(asked.fields, found.fields, head.came_at, now)
     ):

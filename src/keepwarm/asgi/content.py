@@ -29,8 +29,8 @@ async def buffered(receive: Receive, most: int) -> tuple[bytes | None, Receive]:
     return content if is_whole else None, again
 
 
-def nothing() -> Receive:
-    """The `receive` of a request without content whose client never goes away."""
+def steady(content: bytes = b"") -> Receive:
+    """The `receive` of a request with this content, whose client never goes away."""
     was_asked = False
 
     async def receive() -> Message:
@@ -38,7 +38,7 @@ def nothing() -> Receive:
         if was_asked:
             await asyncio.Event().wait()
         was_asked = True
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": content, "more_body": False}
 
     return receive
 

@@ -17,17 +17,19 @@ from dataclasses import replace
 from enum import Enum
 
 from keepwarm.asgi.answering import sized
-from keepwarm.asgi.asked import CREDENTIALS, Asked
+from keepwarm.asgi.asked import Asked
 from keepwarm.asgi.content import with_content
 from keepwarm.asgi.desk import Desk, log
 from keepwarm.asgi.flights import Flight, Landed
 from keepwarm.asgi.judging import (
+    LARGEST_PART,
     LASTING_REASONS,
     Came,
-    cookies_of,
     judged,
+    of_nobody,
     says_public,
     verdict,
+    withheld,
 )
 from keepwarm.asgi.keeping import Keeping
 from keepwarm.asgi.library import Selected
@@ -39,7 +41,7 @@ from keepwarm.asgi.report import Message, Receive, Scope, Send
 from keepwarm.asgi.reported import of_run
 from keepwarm.asgi.watching import Watch
 from keepwarm.engine.context import enter_block, leave_block
-from keepwarm.rfc9111.fields import has, without
+from keepwarm.rfc9111.fields import has
 from keepwarm.rfc9111.reusing import may_cover_error
 from keepwarm.rfc9111.status import Told
 from keepwarm.rfc9111.storing import Verdict
@@ -76,6 +78,10 @@ class Fetch:
         is_collapsed: bool = False,
         others: Sequence[Record] = (),
     ) -> None:
+        self._rules = desk.rules_for(asked)
+        if send is None and not self._rules.is_private:
+            # Nobody's credentials may decide what everybody gets, nor say who gets it.
+            asked = of_nobody(asked)
         self.desk = desk
         self.asked = asked
         self.selected = selected
@@ -84,7 +90,6 @@ class Fetch:
         self.others = others
         self.flight = flight
         self.is_collapsed = is_collapsed
-        self._rules = desk.rules_for(asked)
         self._out = Outgoing(send, asked, self._rules, desk.library)
         self._keeping = Keeping(desk, asked, selected, self._rules)
         self._mode = Mode.WAITING
@@ -92,6 +97,7 @@ class Fetch:
         self._came = Came(0, [], 0.0, 0.0)
         self._asked_at = 0.0
         self._parts: list[bytes] = []
+        self._parts_size = 0
         self._watch: Watch | None = None
 
     async def run(self, scope: Scope, receive: Receive) -> None:
@@ -107,24 +113,34 @@ class Fetch:
 
     async def _run(self, scope: Scope, receive: Receive) -> None:
         inner, running = self._scope(scope), self._keeping.running
+        await self._keeping.build_on(self._sources())
         await self._out.hint(scope, self.desk.hints(self.asked))
         self._asked_at = self.desk.clock.wall()
         context = enter_block(running) if self.selected.token is not None else None
         try:
             await self.desk.app(inner, receive, self)
         except Exception as error:
-            covers = self._mode in (Mode.WAITING, Mode.HOLDING) and self._covers()
-            if not covers and self._mode not in (Mode.COVERED, Mode.ANSWERED):
+            if self._mode in (Mode.WAITING, Mode.HOLDING) and self._covers():
+                self._mode = Mode.COVERED
+            if self._mode not in (Mode.COVERED, Mode.ANSWERED):
                 raise
             log.error("the app failed; answered with what is stored", exc_info=error)
-            if covers:
-                await self._cover(None)
         finally:
             if context is not None:
                 leave_block(running, context)
             self._observe()
         if self._mode is Mode.HOLDING:
             await self._pass(Landed.FAILED, "")  # it ended without a body: not ours to mend
+        elif self._mode is Mode.COVERED:
+            await self._cover(self._came.status or None)  # the error broke off itself
+        elif self._mode is Mode.COMPLETING:
+            self._mode = Mode.MISMATCHED  # half a rest is no rest
+
+    def _sources(self) -> list[Record]:
+        """The stored responses that what is stored now may be made of."""
+        found = self.selected.record
+        part = [found] if found is not None and found.part is not None else []
+        return [*part, *(self.others if self.base is None else (self.base,))]
 
     # What the app is asked.
 
@@ -133,10 +149,7 @@ class Fetch:
         self._question = Question(self.asked, self.base, self.others, is_declared=is_declared)
         fields = self._question.fields
         self._watch = None
-        if not self._out.has_client and not self._rules.is_private:
-            # Nobody's credentials may decide what everybody gets.
-            fields = without(fields, CREDENTIALS)
-        elif self.asked.has_credentials and self._rules.declared_only:
+        if self.asked.has_credentials and self._rules.declared_only:
             self._watch = Watch()
         inner: Scope = {**scope, "headers": fields}
         if self._watch is not None:
@@ -259,7 +272,9 @@ class Fetch:
             case Mode.COVERED if not more:
                 await self._cover(self._came.status)
             case Mode.COMPLETING:
-                self._parts.append(data)
+                if self._parts_size <= LARGEST_PART:
+                    self._parts.append(data)
+                self._parts_size += len(data)
                 if not more:
                     await self._complete(b"".join(self._parts))
             case Mode.PASSING:
@@ -287,7 +302,7 @@ class Fetch:
         told = replace(self._told(ttl_s=ttl_s, is_stored=is_stored, detail=detail), is_new=True)
         stored = made.head.fields
         if self._question.is_ours and came.part is None:
-            extra = [*of_run(came.fields), *cookies_of(came, stored)]
+            extra = [*of_run(came.fields), *withheld(self._rules, came, stored)]
             await self._out.record(made, came.came_at, told, extra)
             return
         fields = came.fields
@@ -351,14 +366,15 @@ class Fetch:
         head = renewed(self._rules, base, came)
         saw = self._saw_credentials
         if may_stay(self._rules, self.asked, head, came, saw_credentials=saw):
-            made, _ = await self._keeping.renew(head, base.body)
+            made, _ = await self._keeping.renew(base, head)
         else:
             made = self._keeping.unstored(head, base.body)  # for this one only
+        self._tell_of(made, base)
         is_stored = made.stored is not None
         self._land(Landed.STORED if is_stored else Landed.UNSTORABLE)
         self._mode = Mode.ANSWERED
         told = Told(self.reason, made.terms.left(came.came_at), 304, is_stored, self.is_collapsed)
-        extra = [*of_run(came.fields), *cookies_of(came, head.fields)]
+        extra = [*of_run(came.fields), *withheld(self._rules, came, head.fields)]
         await self._out.record(made, came.came_at, told, extra)
 
     async def _head_came(self) -> None:
@@ -369,7 +385,7 @@ class Fetch:
             return
         saw = self._saw_credentials
         if may_stay(self._rules, self.asked, head, came, saw_credentials=saw):
-            await self._keeping.renew(head, base.body)
+            await self._keeping.renew(base, head)
 
     async def _complete(self, body: bytes) -> None:
         """Answer with the whole, of the stored part and the rest that has come."""
@@ -377,19 +393,28 @@ class Fetch:
         assert base is not None
         found = by_rest(self._rules, base, came, body)
         if found is None:
-            self._mode, self._parts = Mode.MISMATCHED, []
+            self._mode = Mode.MISMATCHED
             return
         head, whole = found
         saw = self._saw_credentials
         if may_stay(self._rules, self.asked, head, came, saw_credentials=saw):
-            made, _ = await self._keeping.keep(came, head, whole)
+            made, _ = await self._keeping.keep(came, head, whole, base)
         else:
             made = self._keeping.unstored(head, whole)
+        self._tell_of(made, base)
         is_stored = made.stored is not None
         self._land(Landed.STORED if is_stored else Landed.UNSTORABLE)
         self._mode = Mode.ANSWERED
         told = Told("partial", made.terms.left(came.came_at), 206, is_stored)
-        await self._out.record(made, came.came_at, told, cookies_of(came, head.fields))
+        await self._out.record(made, came.came_at, told, withheld(self._rules, came, head.fields))
+
+    def _tell_of(self, made: Record, base: Record) -> None:
+        """Tell who listens what an answer depends on whose bytes are those of `base`.
+
+        Only once it is stored: the run would take what it hears for something that it used.
+        """
+        if self._out.has_client:
+            self.desk.library.tell(made if made.stored is not None else base)
 
     # Sending.
 

@@ -1,9 +1,9 @@
 """What becomes of a response that the app made: whether it is stored, and under which head."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from keepwarm.asgi.asked import Asked
+from keepwarm.asgi.asked import CREDENTIALS, Asked
 from keepwarm.asgi.record import Head, replaced_head, with_policy
 from keepwarm.asgi.reported import cost_ms, without_run
 from keepwarm.asgi.routes import Immutable, PerUser, Shared
@@ -14,7 +14,13 @@ from keepwarm.rfc9111.fields import Field, Fields, first, has, replaced, without
 from keepwarm.rfc9111.freshness import Basis, Lifetime, lifetime
 from keepwarm.rfc9111.ranges import Part, Span, content_range, part_of
 from keepwarm.rfc9111.selecting import vary_names
-from keepwarm.rfc9111.storing import Verdict, shared_cookies, storable, to_store
+from keepwarm.rfc9111.storing import (
+    UNSTORED_FIELDS,
+    Verdict,
+    shared_cookies,
+    storable,
+    to_store,
+)
 
 LARGEST_PART = 1024 * 1024  # of a 206 that is kept to be served from, or completed
 
@@ -122,9 +128,18 @@ def for_all(rules: Rules, fields: list[Field]) -> list[Field]:
     return fields if rules.is_private else shared_cookies(fields, rules.share_cookies)
 
 
-def cookies_of(came: Came, stored: Fields) -> list[Field]:
-    """The cookies in a response that what is stored of it lacks."""
-    return [field for field in came.fields if field[0] == b"set-cookie" and field not in stored]
+_OF_THE_MESSAGE = frozenset({b"age", b"content-length", b"content-range"}) | UNSTORED_FIELDS
+
+
+def withheld(rules: Rules, came: Came, stored: Fields) -> list[Field]:
+    """The fields of a response that are for the client who caused it, and are not stored.
+
+    Cookies, and what its Cache-Control names as one client's or not to be reused unasked.
+    """
+    control = targeted.control(came.fields, rules.targets)
+    names = (control.private_fields | control.hidden) - _OF_THE_MESSAGE - set(rules.targets)
+    names = {name for name in names if not has(stored, name)} | {b"set-cookie"}
+    return [field for field in came.fields if field[0] in names and field not in stored]
 
 
 def says_public(rules: Rules, came: Came) -> bool:
@@ -175,6 +190,21 @@ def head_of(
         may_guess=not rules.declared_only,
         cost_ms=cost_ms(came.fields),
     )
+
+
+def of_nobody(asked: Asked) -> Asked:
+    """The same request without credentials."""
+    fields = without(asked.fields, CREDENTIALS)
+    return replace(
+        asked, fields=fields, has_authorization=False, has_cookie=False, has_api_key=False
+    )
+
+
+def may_refresh(head: Head) -> bool:
+    """Whether a request without credentials would get what is stored, renewed."""
+    if head.is_private:
+        return True  # its refresh has those that it was asked for with
+    return not head.had_authorization and CREDENTIALS.isdisjoint(head.names)
 
 
 def names_of(rules: Rules, fields: list[Field]) -> set[bytes]:

@@ -1,5 +1,7 @@
 """Stores what a run of the app made: in one entry, in pieces while it streams, or renewed."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import blake2b
 
 from keepwarm.asgi.asked import Asked, logical_of
@@ -10,6 +12,7 @@ from keepwarm.asgi.record import INLINE_BYTES, Head, Record, record, replaced_he
 from keepwarm.asgi.recording import Recording
 from keepwarm.asgi.renewing import widened
 from keepwarm.core.outcome import Reason
+from keepwarm.core.stamps import Token
 from keepwarm.engine.context import RunningFill
 from keepwarm.rfc9111.groups import groups
 
@@ -23,9 +26,19 @@ class Keeping:
         self._selected = selected
         self._rules = rules
         self._recording: Recording | None = None
+        self._joint: Token | None = None
         self.running = RunningFill(has_slot=False)
         self.is_impersonal = False
         """Whether the app looked at none of the credentials that came with the request."""
+
+    async def build_on(self, sources: Iterable[Record]) -> None:
+        """Capture what fences a response made of one of `sources`, before the app is asked.
+
+        It depends on all that they do: the app's word that one of them still holds, or is a
+        part of what there is, says nothing of what ends it tomorrow.
+        """
+        if sources := tuple(sources):
+            self._joint = await self._desk.library.token_on(self._selected, sources)
 
     def most(self, came: Came) -> int:
         """How long a body may be."""
@@ -35,7 +48,7 @@ class Keeping:
         """Store a body that came in one."""
         head = with_etag(self._head(came, len(body)), blake2b(body, digest_size=15).digest())
         if head.part is not None or len(body) <= INLINE_BYTES:
-            return await self.keep(came, *widened(self._selected.record, came, head, body))
+            return await self._keep_widened(came, head, body)
         recording = self._new_recording(came)
         if await recording.add(body) and (await recording.end())[0]:
             made, reason = await self.keep(came, self._in_pieces(came, head, recording), None)
@@ -64,28 +77,55 @@ class Keeping:
         if body is None:
             made, _ = await self.keep(came, self._in_pieces(came, head, recording), None)
         else:
-            found = widened(self._selected.record, came, head, body)
-            made, _ = await self.keep(came, *found)
+            made, _ = await self._keep_widened(came, head, body)
         return made.stored is not None
 
-    async def keep(self, came: Came, head: Head, body: bytes | None) -> tuple[Record, Reason]:
-        """Store a new response, and take from it what it says of others of its path."""
+    async def _keep_widened(self, came: Came, head: Head, body: bytes) -> tuple[Record, Reason]:
+        before = self._selected.record
+        wider, whole = widened(before, came, head, body)
+        return await self.keep(came, wider, whole, before if wider is not head else None)
+
+    async def keep(
+        self, came: Came, head: Head, body: bytes | None, base: Record | None = None
+    ) -> tuple[Record, Reason]:
+        """Store a new response, and take from it what it says of others of its path.
+
+        `base` is the stored one that some of its bytes are from.
+        """
         desk, url = self._desk, self._asked.url
-        origin = "/".join(url.split("/", 3)[:3])
-        self.running.tags += [group_tag(origin, group) for group in groups(head.fields)]
         desk.learn(self._asked, came.fields)
         if logical_of(url, desk.search_of(url)) != self._asked.logical:
             # No-Vary-Search has just given the URL another key; the token is for this one's.
-            self._selected.token = None
-        made, reason = await self.renew(head, body)
+            self._selected.token = self._joint = None
+        made, reason = await self._put(head, body, base)
         if made.stored is not None:
             desk.note_storable(self._selected.subject.name, is_storable=True)
         return made, reason
 
-    async def renew(self, head: Head, body: bytes | None) -> tuple[Record, Reason]:
+    async def renew(self, base: Record, head: Head) -> tuple[Record, Reason]:
         """Store what a stored response has become."""
-        library = self._desk.library
-        return await library.keep(self._asked, self._selected, head, body, self.running)
+        return await self._put(head, base.body, base)
+
+    async def _put(
+        self, head: Head, body: bytes | None, base: Record | None
+    ) -> tuple[Record, Reason]:
+        selected, library = self._selected, self._desk.library
+        origin = "/".join(self._asked.url.split("/", 3)[:3])
+        self.running.tags += [group_tag(origin, group) for group in groups(head.fields)]
+        if base is None:
+            return await library.keep(self._asked, selected, head, body, self.running)
+        token, stored = self._joint, base.stored
+        if token is None or stored is None:
+            return self.unstored(head, body), Reason.STORE_AWAY
+        if not self.running.inherit(base.subject.logical, stored.terms, token):
+            return self.unstored(head, body), Reason.RACED
+        selected = replace(selected, token=token)
+        made, reason = await library.keep(self._asked, selected, head, body, self.running)
+        if made.stored is not None:
+            # What it is made of had not ended when the token was captured.
+            seen = max(base.as_of, stored.terms.position)
+            made.as_of = token.position if token.patterns <= seen else seen
+        return made, reason
 
     def unstored(self, head: Head, body: bytes | None) -> Record:
         """The same, good for answering this one request."""

@@ -6,10 +6,10 @@ ends them all, in every process.
 """
 
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from keepwarm.asgi.asked import Asked
+from keepwarm.asgi.asked import CREDENTIALS, Asked
 from keepwarm.asgi.ready import Ready, Slot
 from keepwarm.asgi.record import (
     MOST_VARIANTS,
@@ -23,7 +23,7 @@ from keepwarm.asgi.record import (
     record,
     unpack,
 )
-from keepwarm.core.entry import Stored
+from keepwarm.core.entry import Stored, names_of
 from keepwarm.core.outcome import Reason
 from keepwarm.core.stamps import Token
 from keepwarm.core.steps import Subject
@@ -138,9 +138,13 @@ class Library:
         """Variants in hand that the request does not select, but that the origin may name.
 
         Whether they were ended meanwhile does not matter: only its word makes them current.
+        Those told apart by credentials are somebody else's: a tag that is of the build, not of
+        the page, would hand them over.
         """
         found: list[Record] = []
-        for _, variants in reversed(selected.index.sets if selected.index is not None else []):
+        for names, variants in reversed(selected.index.sets if selected.index is not None else []):
+            if not CREDENTIALS.isdisjoint(names):
+                continue
             for named in reversed(variants):
                 name = self._shelf.subject(selected.subject.logical, asked.variant + named).name
                 slot = self._ready.slot(name)
@@ -196,6 +200,17 @@ class Library:
     async def token(self, subject: Subject) -> Token | None:
         return await self._shelf.token(subject)
 
+    async def token_on(self, selected: Selected, sources: Iterable[Record]) -> Token | None:
+        """What fences a response that is made of one of `sources`: their stamps are in it."""
+        subject, token = selected.subject, selected.token
+        if token is None:
+            return None
+        theirs = [names_of(found.stored.terms) for found in sources if found.stored is not None]
+        names = dict.fromkeys((*subject.stamps, *(name for each in theirs for name in each)))
+        if names.keys() <= {name for name, _, _ in token.stamps}:
+            return token
+        return await self._shelf.token(replace(subject, stamps=tuple(names)))
+
     async def keep(
         self,
         asked: Asked,
@@ -233,7 +248,12 @@ class Library:
         await self._shelf.forget(found.subject)
 
     async def keep_unfenced(self, asked: Asked, head: Head, body: bytes) -> bool:
-        """Store what a POST said a GET would get now."""
+        """Store what a POST said a GET would get now, unless it varies.
+
+        What else lies under the URL nobody read: no index could be written that is complete.
+        """
+        if head.names:
+            return False
         subject = self.subject(asked)
         made = record(head, body, subject, None, 0.0, self._targets)
         self._ready.drop(subject.name)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from keepwarm.asgi.answering import missing
 from keepwarm.asgi.asked import Asked
-from keepwarm.asgi.judging import Came
+from keepwarm.asgi.judging import LARGEST_PART, Came
 from keepwarm.asgi.record import Record
 from keepwarm.rfc9111.conditionals import is_strong
 from keepwarm.rfc9111.fields import Field, first, without
@@ -47,6 +47,8 @@ class Question:
         gap, etag = missing(base.part), first(base.fields, b"etag")
         if gap is None or etag is None or not is_strong(etag):
             return []
+        if (base.part.size or 0) > LARGEST_PART:
+            return []  # the rest is held until all of it has come; this is better recorded
         self._completes = True
         last = "" if gap.first else gap.last
         return [(b"range", f"bytes={gap.first}-{last}".encode()), (b"if-range", etag)]

@@ -102,6 +102,8 @@ class Ready:
         """Remember that the target in `scope` got `found`, itself or through `slot`'s variants."""
         if record.head.is_private or record.body is None or record.part is not None:
             return
+        if not scope.get("raw_path"):
+            return  # without it targets of one host are not told apart
         headers = scope["headers"]
         named = sorted(name for name, _ in headers if name not in _PLAIN)
         if named not in ([b"host"], [b"cookie", b"host"]):
@@ -149,6 +151,9 @@ class Ready:
             slot = self._slots[name] = Slot(logical)
             self._used_bytes += _INDEX_BYTES
             self._weights[name] = _INDEX_BYTES
+        if slot.index != index:
+            # Another set of names may be the newest now.
+            slot.names, slot.by_values = frozenset(), {}
         slot.record, slot.index = None, index
         self._make_room(name)
         return slot

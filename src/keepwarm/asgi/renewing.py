@@ -23,9 +23,10 @@ from keepwarm.asgi.question import own_fields
 from keepwarm.asgi.record import Head, Record, replaced_head
 from keepwarm.asgi.reported import without_run
 from keepwarm.rfc9111 import targeted
-from keepwarm.rfc9111.fields import has
+from keepwarm.rfc9111.fields import has, without
 from keepwarm.rfc9111.ranges import joined, may_combine
-from keepwarm.rfc9111.validating import freshened_by_head, updated
+from keepwarm.rfc9111.storing import to_store
+from keepwarm.rfc9111.validating import freshened_by_head, outdated_by_head, updated
 
 REPLACED = frozenset({200, 203, 404, 410})
 """Statuses of an answer to our question that say: what was asked about is no more (4.3.3)."""
@@ -33,9 +34,11 @@ REPLACED = frozenset({200, 203, 404, 410})
 
 def renewed(rules: Rules, base: Record, came: Came) -> Head:
     """The head of `base` after a 304."""
-    control = targeted.control(came.fields, rules.targets)
     new = for_all(rules, without_run(came.fields))
-    fields = updated(base.head.fields, new, control, came.came_at)
+    fields = updated(base.head.fields, new, came.came_at)
+    # As of any response: it may say now that one of them is not for all.
+    control = targeted.control(fields, rules.targets)
+    fields = to_store(fields, control, is_shared=not rules.is_private)
     names = sorted(names_of(rules, fields))
     return replaced_head(
         base.head,
@@ -51,8 +54,11 @@ def by_head(rules: Rules, base: Record, came: Came) -> Head | None:
     """The head of `base` after a HEAD's answer; None where that says nothing about it."""
     if base.part is not None:
         return None
-    if came.status == 200 and freshened_by_head(own_fields(base), came.fields):
-        return renewed(rules, base, came)
+    if came.status == 200 and not outdated_by_head(own_fields(base), came.fields):
+        if not freshened_by_head(own_fields(base), came.fields):
+            return None
+        said = without(came.fields, {b"content-type", b"content-encoding"})
+        return renewed(rules, base, replace(came, fields=said))
     if came.status in REPLACED:
         return replaced_head(base.head, ttl_s=0.0)  # outdated; a GET will tell by what
     return None

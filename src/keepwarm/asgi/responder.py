@@ -1,11 +1,14 @@
 """One request: answered from what is stored, or passed to the app, with a word on why."""
 
+from dataclasses import replace
+
 from keepwarm.asgi.answering import answer, fits
 from keepwarm.asgi.asked import MOST_QUERY_BYTES, Asked, asked_of, raw_path
-from keepwarm.asgi.content import buffered, nothing
+from keepwarm.asgi.content import buffered, steady
 from keepwarm.asgi.desk import Desk
 from keepwarm.asgi.fetching import Fetch
 from keepwarm.asgi.flights import Flight, Landed
+from keepwarm.asgi.judging import may_refresh
 from keepwarm.asgi.library import Selected
 from keepwarm.asgi.ready import Slot
 from keepwarm.asgi.record import Record
@@ -108,13 +111,15 @@ class Responder:
             return None, None, selected.miss
         if not self._may_be_given(asked, found):
             return None, None, "request"
-        if not fits(found, asked):
+        if not fits(found, asked, now):
             is_whole_wanted = asked.wants_range is None and asked.method == "GET"
             return None, found if is_whole_wanted else None, "partial"
         decision = decide(found.terms, asked.control, now, is_softly_stale=not found.is_current)
         is_sent = found.body is None and asked.method == "GET"
         if is_sent and not await self.desk.library.is_whole(found):
             return None, None, "miss"
+        if decision.use is Use.REVALIDATE and not may_refresh(found.head):
+            decision = Decision(Use.VALIDATE, "stale", decision.left_s)
         if decision.use is Use.VALIDATE:
             return None, found if found.part is None else None, decision.reason
         return decision, None, decision.reason
@@ -156,9 +161,9 @@ class Responder:
 
     def _refresh(self, asked: Asked, found: Record) -> None:
         """Have a stale response that was just served refreshed, without anybody's credentials."""
-        if found.head.had_authorization and not found.head.is_private:
-            return  # without them the app would answer something else
         desk, scope = self.desk, self.scope
+        if asked.method == "HEAD":  # which would not tell what to store
+            asked, scope = replace(asked, method="GET"), {**scope, "method": "GET"}
 
         async def work() -> None:
             selected = await desk.library.look(asked, wants_token=True, now=desk.clock.wall())
@@ -169,7 +174,7 @@ class Responder:
             fetch = Fetch(
                 desk, asked, selected, None, reason="stale", base=base, flight=flight
             )  # fmt: skip
-            await fetch.run(scope, nothing())
+            await fetch.run(scope, steady(asked.content))
 
         desk.refresh(found.subject.name, work)
 

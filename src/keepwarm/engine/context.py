@@ -7,9 +7,10 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from keepwarm.core.entry import ANY_KEY
+from keepwarm.core.entry import ANY_KEY, Terms
 from keepwarm.core.outcome import Outcome
 from keepwarm.core.stamps import Carried, merge
+from keepwarm.core.stamps import Token as Fence
 from keepwarm.forking import on_fork
 
 MOST_KEYS = 200  # a page of cards twice over; a value made of more dies with any pattern
@@ -74,6 +75,34 @@ class RunningFill:
             if self.fresh_until is None
             else min(self.fresh_until, outcome.fresh_until)
         )
+
+    def inherit(self, logical: str, terms: Terms, token: Fence) -> bool:
+        """Make this fill depend on all that an entry which it renews does; False if that ended.
+
+        `token` has the entry's stamps among its own, captured before the origin was asked: a
+        nonce that differs there was replaced since. No pattern came after the entry, and then
+        none is to be looked for before the token; else its keys keep the positions they have.
+        """
+        now = {name: nonce for name, nonce, _ in token.stamps}
+        if token.epoch != terms.epoch:
+            return False
+        if any(now.get(name) != nonce for name, nonce, _ in terms.stamps):
+            return False
+        is_quiet = token.patterns <= terms.position
+        position = token.position if is_quiet else terms.position
+        keys = [(key, token.position if is_quiet else at) for key, at in terms.keys]
+        if not is_quiet:
+            keys.append((logical, terms.own_position))
+        with self._lock:
+            self.tags += terms.tags
+            oldest: dict[str, int] = {}
+            for key, at in (*keys, *self.keys):
+                oldest[key] = min(at, oldest.get(key, at))
+            if len(oldest) > MOST_KEYS:
+                oldest = {**dict(list(oldest.items())[:MOST_KEYS]), ANY_KEY: 0}
+            self.keys = dict.fromkeys(oldest.items())
+            self.position = position if self.position is None else min(self.position, position)
+        return True
 
     def _use(self, outcome: Outcome) -> None:
         """Note what browsers have to know of a value that may be unstorable."""

@@ -20,7 +20,10 @@ class Search:
     is_ordered: bool = True
 
     def normal(self, query: str) -> str:
-        """`query` so that two which mean the same are equal; it is no query to be sent."""
+        """`query` so that two which mean the same are equal; it is no query to be sent.
+
+        It begins with what no request target can have: after a path it is none's key.
+        """
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
         if self.kept is not None:
             pairs = [pair for pair in pairs if pair[0] in self.kept]
@@ -28,7 +31,7 @@ class Search:
             pairs = [pair for pair in pairs if pair[0] not in self.ignored]
         if not self.is_ordered:
             pairs.sort(key=lambda pair: pair[0])
-        return repr(pairs)
+        return f" {pairs!r}"
 
 
 def _key(name: object) -> str:

@@ -1,9 +1,8 @@
 """Validation: asking the origin whether a stored response still holds (RFC 9111 section 4.3)."""
 
 from keepwarm.rfc9111.dates import format_date
-from keepwarm.rfc9111.directives import ResponseControl
 from keepwarm.rfc9111.fields import Field, Fields, first, has, without
-from keepwarm.rfc9111.storing import to_store
+from keepwarm.rfc9111.storing import UNSTORED_FIELDS, connection_fields
 
 CONDITIONS = frozenset(
     {b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"if-range"}
@@ -42,9 +41,7 @@ def confirms(stored: Fields, answer: Fields) -> bool:
     return True
 
 
-def updated(
-    stored: Fields, answer: Fields, control: ResponseControl, came_at: float
-) -> list[Field]:
+def updated(stored: Fields, answer: Fields, came_at: float) -> list[Field]:
     """The stored fields with those of a 304, or of a HEAD's 200, in their place (3.2).
 
     An answer without a Date was made when it came (RFC 9110 section 6.6.1): the old one
@@ -52,19 +49,28 @@ def updated(
     """
     if has(stored, b"date") and not has(answer, b"date"):
         answer = [*answer, (b"date", format_date(came_at))]
-    new = [field for field in to_store(answer, control) if field[0] not in _KEPT]
+    dropped = _KEPT | UNSTORED_FIELDS | connection_fields(answer)
+    new = without(answer, dropped)
     if not has(answer, b"age"):
         stored = without(stored, {b"age"})  # that one counted from the response it came with
     return [*without(stored, {name for name, _ in new}), *new]
 
 
+def outdated_by_head(stored: Fields, answer: Fields) -> bool:
+    """Whether a 200 to a HEAD is about something else than the stored response (4.3.5)."""
+    return any(
+        said is not None and has(stored, name) and said != first(stored, name)
+        for name in (b"etag", b"last-modified", b"content-length")
+        for said in (first(answer, name),)
+    )
+
+
 def freshened_by_head(stored: Fields, answer: Fields) -> bool:
-    """Whether a 200 to a HEAD is about the stored response (4.3.5); if not, that is outdated."""
-    for name in (b"etag", b"last-modified", b"content-length"):
-        said = first(answer, name)
-        if said is not None and has(stored, name) and said != first(stored, name):
-            return False
-    return True
+    """Whether one that is not says that the stored response still holds.
+
+    Only by a validator that both have: most pages of an app are as long as they were.
+    """
+    return any(has(stored, n) and has(answer, n) for n in (b"etag", b"last-modified"))
 
 
 def _opaque(etag: bytes) -> bytes:
