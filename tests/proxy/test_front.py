@@ -119,6 +119,13 @@ def test_the_cache_sees_the_fields_that_the_origin_will_see() -> None:
     ]
 
 
+def test_a_name_that_may_be_read_as_another_ends_here() -> None:
+    """WSGI and CGI have one name for X_Forwarded_Host and X-Forwarded-Host."""
+    given = scope(HOST, (b"x_forwarded_host", b"evil.example"), (b"content_length", b"5"))
+
+    assert cleaned(given)["headers"] == [HOST]
+
+
 def test_an_absolute_target_becomes_its_path() -> None:
     seen = cleaned(scope(raw_path=b"http://a.example/x%20y", path="http://a.example/x y"))
 

@@ -22,6 +22,7 @@ KEYED = frozenset(
         *(b"x-forwarded-prefix", b"x-forwarded-server", b"x-forwarded-ssl", b"x-forwarded-path"),
         *(b"x-original-host", b"x-host", b"x-http-host-override", b"front-end-https", b"x-scheme"),
         *(b"x-url-scheme", b"forwarded", b"origin", b"x-script-name", b"x-forwarded-uri"),
+        b"x-forwarded-protocol",
     }
 )
 # What makes another request of it, so that no key would be the right one.
@@ -91,7 +92,8 @@ def asked_of(
 ) -> Asked:
     """The request in `scope`; `search` is what is known of its path's query."""
     fields = [(name.lower(), value) for name, value in scope["headers"]]
-    names = {name for name, _ in fields}
+    spelled = {name for name, _ in fields}
+    names = {as_read(name) for name in spelled}
     method = scope["method"]
     hosts = values(fields, b"host")
     scheme = scope.get("scheme") or "http"
@@ -118,8 +120,13 @@ def asked_of(
     if ranges is not None and method == "GET":
         asked.wants_range = ranges.decode("latin-1")
     asked.bypass = _bypass(asked, host, url, names)
-    asked.variant = _variant(asked, names)
+    asked.variant = _variant(asked, spelled)
     return asked
+
+
+def as_read(name: bytes) -> bytes:
+    """A field's name as the apps have it that cannot tell `_` from `-`: all behind WSGI."""
+    return name.replace(b"_", b"-") if b"_" in name else name
 
 
 def _bypass(asked: Asked, host: str | None, url: str, names: set[bytes]) -> str:
@@ -149,11 +156,12 @@ def has_content(fields: Iterable[Field]) -> bool:
 def _variant(asked: Asked, names: set[bytes]) -> str:
     """What tells entries of one URL apart beside Vary: unkeyed input, users, content."""
     parts: list[tuple[bytes, ...]] = []
-    for name in sorted(KEYED & names):
+    # With `_` in its name, a field may be read as any other, even one that Vary names.
+    for name in sorted(name for name in names if name in KEYED or b"_" in name):
         found = [value for other, value in asked.fields if other == name]
         if name == b"forwarded":
             found = [_forwarded(value) for value in found]
-        if any(found):
+        if any(found) or b"_" in name:
             parts.append((name, *found))
     if asked.match is not None and isinstance(asked.match.policy, PerUser):
         parts += _user(asked.fields, asked.match.policy)

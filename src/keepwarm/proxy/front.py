@@ -101,7 +101,8 @@ def _origin_form(path: bytes) -> tuple[bytes, bytes | None]:
 def cleaned(scope: Scope) -> Scope:
     """`scope` as the origin will see it: fields that end here are gone, the target is a path."""
     fields: list[Field] = scope["headers"]
-    kept = end_to_end(fields)
+    # Behind WSGI and CGI `_` and `-` are one: X_Forwarded_Host would be what no key has.
+    kept = [field for field in end_to_end(fields) if b"_" not in field[0]]
     # The framing stays: who forwards the body must know that there is one.
     kept += [field for field in fields if field[0] == b"transfer-encoding"]
     path, authority = _origin_form(scope["raw_path"])
