@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from urllib.parse import quote, urlsplit
 
+from keepwarm.asgi.credentials import CREDENTIALS, as_read
 from keepwarm.asgi.report import Scope
 from keepwarm.asgi.routes import Match, PerUser
 from keepwarm.rfc9111.directives import RequestControl, request_control
@@ -32,10 +33,6 @@ REWRITING = frozenset(
         *(b"x-method-override", b"upgrade", b"expect"),
     }
 )
-API_KEYS = frozenset({b"x-api-key", b"api-key", b"x-auth-token", b"x-access-token"})
-"""Fields by which apps know their users beside the registered ones."""
-CREDENTIALS = frozenset({b"authorization", b"cookie", b"proxy-authorization"}) | API_KEYS
-
 _CONDITIONS = frozenset({b"if-none-match", b"if-modified-since"})
 _ORIGIN_CONDITIONS = frozenset({b"if-match", b"if-unmodified-since"})
 """Those that only the origin can answer (RFC 9111 section 4.3.2)."""
@@ -58,9 +55,9 @@ class Asked:
     path: str
     match: Match | None
     bypass: str = ""
+    credentials: frozenset[bytes] = frozenset()
+    """The names, as they are spelled, of the fields by which the app may know who asks."""
     has_authorization: bool = False
-    has_cookie: bool = False
-    has_api_key: bool = False
     has_conditions: bool = False
     wants_range: str | None = None
     content: bytes = b""
@@ -72,7 +69,7 @@ class Asked:
 
     @property
     def has_credentials(self) -> bool:
-        return self.has_authorization or self.has_cookie or self.has_api_key
+        return bool(self.credentials)
 
 
 def raw_path(scope: Scope) -> bytes:
@@ -89,8 +86,12 @@ def asked_of(
     match: Match | None,
     search: Search | None = None,
     content: bytes = b"",
+    credentials: frozenset[bytes] = CREDENTIALS,
 ) -> Asked:
-    """The request in `scope`; `search` is what is known of its path's query."""
+    """The request in `scope`; `search` is what is known of its path's query.
+
+    `credentials` are the fields by which apps know their users.
+    """
     fields = [(name.lower(), value) for name, value in scope["headers"]]
     spelled = {name for name, _ in fields}
     names = {as_read(name) for name in spelled}
@@ -111,8 +112,7 @@ def asked_of(
         path=path,
         match=match,
         has_authorization=b"authorization" in names,
-        has_cookie=b"cookie" in names,
-        has_api_key=not API_KEYS.isdisjoint(names),
+        credentials=frozenset(name for name in spelled if as_read(name) in credentials),
         has_conditions=not _CONDITIONS.isdisjoint(names),
         content=content,
     )
@@ -122,11 +122,6 @@ def asked_of(
     asked.bypass = _bypass(asked, host, url, names)
     asked.variant = _variant(asked, spelled)
     return asked
-
-
-def as_read(name: bytes) -> bytes:
-    """A field's name as the apps have it that cannot tell `_` from `-`: all behind WSGI."""
-    return name.replace(b"_", b"-") if b"_" in name else name
 
 
 def _bypass(asked: Asked, host: str | None, url: str, names: set[bytes]) -> str:
@@ -164,7 +159,7 @@ def _variant(asked: Asked, names: set[bytes]) -> str:
         if any(found) or b"_" in name:
             parts.append((name, *found))
     if asked.match is not None and isinstance(asked.match.policy, PerUser):
-        parts += _user(asked.fields, asked.match.policy)
+        parts += _user(asked, asked.match.policy)
     if asked.method == "QUERY":
         about = [(n, v) for n, v in asked.fields if n in (b"content-type", b"content-encoding")]
         parts += [(b"\0query", asked.content), *about]
@@ -179,11 +174,10 @@ def _forwarded(value: bytes) -> bytes:
     return b";".join(pair for pair in pairs if pair.startswith((b"host", b"proto")))
 
 
-def _user(fields: list[Field], policy: PerUser) -> list[tuple[bytes, ...]]:
-    parts: list[tuple[bytes, ...]] = []
-    parts.append((b"authorization", *(v for n, v in fields if n == b"authorization")))
-    parts += sorted(field for field in fields if field[0] in API_KEYS)
-    cookies = [value for name, value in fields if name == b"cookie"]
+def _user(asked: Asked, policy: PerUser) -> list[tuple[bytes, ...]]:
+    keys = asked.credentials - {b"cookie"}
+    parts: list[tuple[bytes, ...]] = sorted(field for field in asked.fields if field[0] in keys)
+    cookies = [value for name, value in asked.fields if name == b"cookie"]
     if policy.cookies is not None:
         wanted = {name.encode("latin-1") for name in policy.cookies}
         pairs = (pair.strip() for value in cookies for pair in value.split(b";"))

@@ -23,18 +23,22 @@ _OF_THE_SESSION = _OF_THE_URL | {("starlette.requests", "session"), (_SESSIONS, 
 
 
 class WatchedScope(dict[str, Any]):
-    """A scope that tells when its session is taken out of it."""
+    """A scope that tells when its session is taken out of it, or what was `inherited`."""
 
-    def __init__(self, scope: dict[str, Any], note: Note) -> None:
+    def __init__(
+        self, scope: dict[str, Any], note: Note, inherited: frozenset[str] = frozenset()
+    ) -> None:
         super().__init__(scope)
         self.note = note
+        self.inherited = inherited
+        """What middleware before this cache has left there about who asks."""
         self.session_cookie: str | None = None
         """The cookie that SessionMiddleware loaded the session from."""
         self.jar: _Jar | None = None
         dict.__setitem__(self, WATCHED, self)
 
-    def note_session(self) -> None:
-        """Note the session if somebody has used it."""
+    def note_unseen(self) -> None:
+        """Note what was used without a look into this scope: the session, by itself."""
         if self.session_cookie is None:
             return
         if getattr(dict.get(self, "session"), "accessed", True):
@@ -43,15 +47,32 @@ class WatchedScope(dict[str, Any]):
     def __getitem__(self, key: str) -> Any:
         if key == "session":
             self._taken(_OF_THE_SESSION)
+        if key in self.inherited:
+            self.note(key)
         return super().__getitem__(key)
 
     def get(self, key: str, default: Any = None) -> Any:
         if key == "session":
             self._taken(_OF_THE_SESSION)
+        if key in self.inherited:
+            self.note(key)
         return super().get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        if key in self.inherited:
+            self.note(str(key))
+        return super().__contains__(key)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        if key == "session":
+            self._taken(_OF_THE_URL)
+        if key in self.inherited:
+            self.note(key)
+        return super().setdefault(key, default)
 
     def __iter__(self) -> Any:
         self._taken(_OF_THE_URL)
+        self._copied()
         return super().__iter__()
 
     def _taken(self, but_by: frozenset[tuple[str, str]]) -> None:
@@ -59,18 +80,26 @@ class WatchedScope(dict[str, Any]):
         if self.session_cookie is not None and _who(3) not in but_by:
             self.note(f"cookie:{self.session_cookie}")
 
+    def _copied(self) -> None:
+        """Note all that is noted when it is taken: nobody tells what becomes of a copy."""
+        if _who(3) in _OF_THE_URL:
+            return
+        for key in self.inherited:
+            self.note(key)
+
 
 def _copying(name: str) -> Any:
     plain = getattr(dict, name)
 
     def method(self: WatchedScope, *args: Any, **kwargs: Any) -> Any:
         self._taken(_OF_THE_URL)
+        self._copied()
         return plain(self, *args, **kwargs)
 
     return method
 
 
-for _name in ("keys", "values", "items", "copy", "pop", "popitem", "setdefault", "__or__"):
+for _name in ("keys", "values", "items", "copy", "pop", "popitem", "__or__"):
     setattr(WatchedScope, _name, _copying(_name))
 for _name in ("__ror__", "__reversed__", "__eq__", "__ne__", "__repr__"):
     setattr(WatchedScope, _name, _copying(_name))

@@ -88,11 +88,10 @@ def verdict(rules: Rules, asked: Asked, came: Came, *, saw_credentials: bool) ->
     if came.has_trailers or _is_stream(came.fields):
         return Verdict(False, "stream")
     control, lasts = judged(rules, came)
-    if rules.policy is None and rules.declared_only:
-        if not _is_public(control):
-            return Verdict(False, "undeclared")
-        if saw_credentials:
-            return Verdict(False, "credentials")
+    if rules.policy is None and rules.declared_only and not _is_public(control):
+        return Verdict(False, "undeclared")
+    if saw_credentials:
+        return Verdict(False, "credentials")
     found = storable(
         asked.method,
         came.status,
@@ -171,7 +170,8 @@ def head_of(
         is_declared=policy is not None,
         is_private=rules.is_private,
         is_impersonal=is_impersonal,
-        had_authorization=asked.has_authorization or asked.has_api_key,
+        ignored=sorted(asked.credentials) if is_impersonal else [],
+        had_authorization=bool(asked.credentials - {b"cookie", b"proxy-authorization"}),
         may_guess=not rules.declared_only,
         cost_ms=cost_ms(came.fields),
     )

@@ -55,7 +55,7 @@ class Terms:
                 _optional(stale_while_revalidate, "stale_while_revalidate"),
             ),
             ("stale_if_error_s", _optional(stale_if_error, "stale_if_error")),
-            ("vary", tuple(sorted({_name(field) for field in several(vary, "vary")}))),
+            ("vary", tuple(sorted(field_names(vary, "vary")))),
             ("tags", tuple(several(tags, "tags"))),
         ):
             object.__setattr__(self, name, value)
@@ -218,8 +218,13 @@ def several(given: Iterable[str], name: str) -> list[str]:
     return found
 
 
-def _name(field: str) -> bytes:
+def field_names(given: Iterable[str], argument: str) -> set[bytes]:
+    """`given` as names of request fields. Raises ConfigurationError, naming the argument."""
+    return {_name(field, argument) for field in several(given, argument)}
+
+
+def _name(field: str, argument: str) -> bytes:
     name = field.strip().lower()
     if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9a-z-]+", name) or name == "*":
-        raise ConfigurationError(f"vary: {field!r} is not the name of a request field")
+        raise ConfigurationError(f"{argument}: {field!r} is not the name of a request field")
     return name.encode("ascii")
