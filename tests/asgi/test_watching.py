@@ -4,9 +4,11 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
+import msgspec
 import pytest
 from fastapi import Cookie, Depends, FastAPI, Header, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser
 from starlette.middleware import Middleware
@@ -404,6 +406,37 @@ async def test_users_with_keys_do_not_see_each_other() -> None:
 
     assert [(await ask(front, "/", who[2:])).body for who in (ANN, BOB)] == [b'"1"', b'"2"']
     assert (await ask(front, "/", ANN[2:])).is_hit
+
+
+# Compiled code takes a dict apart without a word.
+
+
+class Cookies(BaseModel):
+    session: str = "nobody"
+
+
+async def by_a_model(request: Request) -> str:
+    return Cookies.model_validate(request.cookies).session
+
+
+async def by_a_serializer(request: Request) -> str:
+    return msgspec.json.encode(request.cookies).decode()
+
+
+@pytest.mark.parametrize("handler", [by_a_model, by_a_serializer])
+async def test_compiled_code_has_the_cookies_and_shares_nothing(handler: Any) -> None:
+    watched = await ask(HTTPCache(fastapi(handler)), "/", ANN)
+    plain = await ask(fastapi(handler), "/", ANN)
+
+    assert b"ann" in watched.body == plain.body
+    assert not await is_shared(fastapi(handler))
+
+
+async def test_the_audit_tells_of_cookies_that_compiled_code_took() -> None:
+    front = HTTPCache(fastapi(by_a_serializer), routes={"/": Shared(ttl="1m")})
+    await ask(front, "/", ANN)
+
+    assert [finding.read for finding in front.audit().findings] == [("cookie",)]
 
 
 # Who is known by a field of which nobody has told.

@@ -11,7 +11,7 @@ is not noted.
 
 Two habits of frameworks would spoil that: FastAPI parses all cookies before each handler, and
 Starlette's SessionMiddleware loads the session before anybody asks for it. For both there is
-`asgi.familiar`: cookies are parsed when one is looked at, and a session counts when it is used.
+`asgi.familiar`: cookies count when one is looked at, and a session counts when it is used.
 """
 
 import sys
