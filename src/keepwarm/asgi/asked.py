@@ -37,9 +37,14 @@ _CONDITIONS = frozenset({b"if-none-match", b"if-modified-since"})
 _ORIGIN_CONDITIONS = frozenset({b"if-match", b"if-unmodified-since"})
 """Those that only the origin can answer (RFC 9111 section 4.3.2)."""
 
-_HOST = re.compile(r"(?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_HOST = re.compile(r"([a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::([0-9]{0,5}))?")
+_COOKIE = re.compile(
+    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+="
+    rb"(?:[\x21\x23-\x3a\x3c-\x5b\x5d-\x7e]*|\"[\x21\x23-\x3a\x3c-\x5b\x5d-\x7e]*\")|"
+)
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
-_PORTS = {"http": ":80", "https": ":443"}
+_PORTS = {"http": 80, "https": 443}
+_LAST_PORT = 65_535
 
 
 @dataclass(slots=True)
@@ -179,17 +184,21 @@ def _user(asked: Asked, policy: PerUser) -> list[tuple[bytes, ...]]:
     parts: list[tuple[bytes, ...]] = sorted(field for field in asked.fields if field[0] in keys)
     cookies = [value for name, value in asked.fields if name == b"cookie"]
     if policy.cookies is not None:
-        wanted = {name.encode("latin-1") for name in policy.cookies}
-        pairs = (pair.strip() for value in cookies for pair in value.split(b";"))
-        cookies = sorted(pair for pair in pairs if pair.partition(b"=")[0].strip() in wanted)
+        wanted = {name.encode("ascii") for name in policy.cookies}
+        pairs = (pair.strip(b" \t") for value in cookies for pair in value.split(b";"))
+        # Parsers agree on plain pairs only: what else is there may be any cookie to some of them.
+        cookies = [p for p in pairs if p.partition(b"=")[0] in wanted or not _COOKIE.fullmatch(p)]
     return [*parts, (b"cookie", *cookies)]
 
 
 def normal_host(scheme: str, host: str) -> str | None:
-    """A Host field in its normal form; None for what is not one."""
-    found = host.strip(" \t").lower()
-    found = found.removesuffix(_PORTS.get(scheme, "\0"))
-    return found if _HOST.fullmatch(found) else None
+    """A Host field in its normal form (RFC 3986 section 6.2.3); None for what is not one."""
+    found = _HOST.fullmatch(host.strip(" \t").lower())
+    if found is None or int(found[2] or 0) > _LAST_PORT:
+        return None
+    if not found[2] or int(found[2]) == _PORTS.get(scheme):
+        return found[1]
+    return f"{found[1]}:{int(found[2])}"
 
 
 def logical_of(url: str, search: Search | None = None) -> str:

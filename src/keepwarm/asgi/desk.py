@@ -130,15 +130,17 @@ class Desk:
             _note(self._searches, path, found)
         elif path in self._searches:
             del self._searches[path]
+        if self.rules_for(asked).is_private:
+            return  # its links may be one user's own
         links = tuple(link for name, link in fields if name == b"link" and _is_hint(link))
         if links:
-            _note(self._hints, path, links[:MOST_HINTS])
-        elif path in self._hints:
-            del self._hints[path]
+            _note(self._hints, asked.url + asked.variant, links[:MOST_HINTS])
+        else:
+            self._hints.pop(asked.url + asked.variant, None)
 
     def hints(self, asked: Asked) -> tuple[bytes, ...]:
-        """Links that the last response of this path asked to load early."""
-        return self._hints.get(asked.url.partition("?")[0], ()) if self._hints else ()
+        """Links that the last stored response of this URL asked to load early."""
+        return self._hints.get(asked.url + asked.variant, ()) if self._hints else ()
 
     def note_storable(self, name: str, *, is_storable: bool) -> None:
         """Remember whether waiting for another request's answer to this URL is of any use."""

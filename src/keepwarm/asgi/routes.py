@@ -28,6 +28,8 @@ _ODD = re.compile(
     rb"%(?:2[fFeE3]|5[cC]|3[bBfF]|25|0[0-9a-fA-F]|1[0-9a-fA-F]|7[fF])|;|\\|//|/\.\.?(?:/|$)"
 )
 
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
 
 @dataclass(frozen=True, slots=True, init=False)
 class Terms:
@@ -100,6 +102,9 @@ class PerUser(Terms):
             stale_if_error=stale_if_error,
         )
         names = None if cookies is None else tuple(several(cookies, "cookies"))
+        for name in names or ():
+            if not _TOKEN.fullmatch(name):
+                raise ConfigurationError(f"cookies: {name!r} is not the name of a cookie")
         object.__setattr__(self, "cookies", names)
 
 
@@ -225,6 +230,6 @@ def field_names(given: Iterable[str], argument: str) -> set[bytes]:
 
 def _name(field: str, argument: str) -> bytes:
     name = field.strip().lower()
-    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9a-z-]+", name) or name == "*":
+    if not _TOKEN.fullmatch(name) or name == "*":
         raise ConfigurationError(f"{argument}: {field!r} is not the name of a request field")
     return name.encode("ascii")
