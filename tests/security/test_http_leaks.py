@@ -282,8 +282,12 @@ def hinted(answer: Answer) -> list[Any]:
 async def test_links_of_a_users_own_page_are_not_hinted_to_others() -> None:
     stage = Stage(declared_only=True, routes={"/page": PerUser(ttl="1m")})
     await stage.ask(fields=ALICE, reply=Reply(fields=[LINK]))
+    varied = Stage()
+    page = [("Cache-Control", "max-age=9"), ("Vary", "Cookie"), LINK]
+    await varied.ask(fields=ALICE, reply=Reply(fields=page))
 
-    assert hinted(await stage.ask(fields=BOB, extensions=HINTING)) == []
+    for each in (stage, varied):
+        assert hinted(await each.ask(fields=BOB, extensions=HINTING)) == []
 
 
 @security("HTTP: leaks, early hints")

@@ -24,6 +24,7 @@ from keepwarm.errors import NotAcknowledged
 from keepwarm.ports import Clock
 from keepwarm.rfc9111.fields import Fields
 from keepwarm.rfc9111.no_vary_search import Search, search
+from keepwarm.rfc9111.selecting import vary_names
 
 log = logging.getLogger("keepwarm")
 
@@ -130,7 +131,8 @@ class Desk:
             _note(self._searches, path, found)
         elif path in self._searches:
             del self._searches[path]
-        if self.rules_for(asked).is_private:
+        varied = vary_names(fields) or ()
+        if self.rules_for(asked).is_private or not self.settings.credentials.isdisjoint(varied):
             return  # its links may be one user's own
         links = tuple(link for name, link in fields if name == b"link" and _is_hint(link))
         if links:
