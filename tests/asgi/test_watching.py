@@ -4,9 +4,11 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
+import msgspec
 import pytest
 from fastapi import Cookie, Depends, FastAPI, Header, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser
 from starlette.middleware import Middleware
@@ -16,7 +18,8 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from asgi.stage import ask
+from asgi.stage import Clock, ask
+from keepwarm import Cache, PerUser, Shared
 from keepwarm.asgi.middleware import HTTPCache
 
 ANN = [("Cookie", "session=ann; theme=dark"), ("Authorization", "Bearer a"), ("X-Api-Key", "1")]
@@ -84,6 +87,18 @@ async def by_raw_headers(request: Request) -> str:
     return str(found[b"cookie"], "latin-1")
 
 
+async def by_presence(request: Request) -> str:
+    return "log out" if "authorization" in request.headers else "log in"
+
+
+async def by_names(request: Request) -> str:
+    return ",".join(request.headers)
+
+
+async def by_presence_of_another(request: Request) -> str:
+    return str("accept-language" in request.headers)
+
+
 async def by_bearer(who: Annotated[Any, Security(HTTPBearer())]) -> str:
     return str(who.credentials)
 
@@ -100,7 +115,7 @@ async def by_a_dependency(_: Annotated[str, Depends(whoever)]) -> str:
     return "the same, it seems"
 
 
-@pytest.mark.parametrize("handler", [plain, by_request, by_language])
+@pytest.mark.parametrize("handler", [plain, by_request, by_language, by_presence_of_another])
 async def test_fastapi_shares_what_reads_no_credentials(
     handler: Callable[..., Awaitable[str]],
 ) -> None:
@@ -119,6 +134,8 @@ async def test_fastapi_shares_what_reads_no_credentials(
         by_headers,
         by_every_header,
         by_raw_headers,
+        by_presence,
+        by_names,
         by_bearer,
         by_api_key,
         by_a_dependency,
@@ -305,9 +322,9 @@ def values(scope: Any) -> list[bytes]:
     [
         lambda scope: scope["path"],
         lambda scope: len(scope["headers"]),
-        lambda scope: [pair[0] for pair in scope["headers"]],
+        lambda scope: any(pair[0] == b"accept-language" for pair in scope["headers"]),
     ],
-    ids=["path", "count", "names"],
+    ids=["path", "count", "another"],
 )
 async def test_a_bare_app_that_reads_no_values_is_shared(look: Any) -> None:
     assert await is_shared(bare(look))
@@ -317,6 +334,9 @@ async def test_a_bare_app_that_reads_no_values_is_shared(look: Any) -> None:
     "look",
     [
         lambda scope: dict(scope["headers"]),
+        lambda scope: [pair[0] for pair in scope["headers"]],
+        lambda scope: any(pair[0] == b"authorization" for pair in scope["headers"]),
+        lambda scope: b"authorization" in {pair[0] for pair in scope["headers"]},
         lambda scope: [value for name, value in scope["headers"] if name == b"accept"],
         lambda scope: str(dict(scope["headers"])[b"cookie"], "latin-1"),
         lambda scope: re.search(b"session=(\\w+)", b"".join(values(scope))),
@@ -338,7 +358,7 @@ async def test_a_bare_app_that_takes_fields_apart_shares_nothing(look: Any) -> N
 
 
 async def test_the_audit_tells_of_what_is_wider_than_what_was_read() -> None:
-    from keepwarm import Immutable, PerUser, Shared
+    from keepwarm import Immutable
 
     app = FastAPI()
     for path, handler in {
@@ -382,9 +402,225 @@ async def test_the_audit_tells_of_what_is_wider_than_what_was_read() -> None:
 
 
 async def test_users_with_keys_do_not_see_each_other() -> None:
-    from keepwarm import PerUser
-
     front = HTTPCache(fastapi(by_api_key), routes={"/": PerUser(ttl="1m")})
 
     assert [(await ask(front, "/", who[2:])).body for who in (ANN, BOB)] == [b'"1"', b'"2"']
     assert (await ask(front, "/", ANN[2:])).is_hit
+
+
+# Compiled code takes a dict apart without a word.
+
+
+class Cookies(BaseModel):
+    session: str = "nobody"
+
+
+async def by_a_model(request: Request) -> str:
+    return Cookies.model_validate(request.cookies).session
+
+
+async def by_a_serializer(request: Request) -> str:
+    return msgspec.json.encode(request.cookies).decode()
+
+
+@pytest.mark.parametrize("handler", [by_a_model, by_a_serializer])
+async def test_compiled_code_has_the_cookies_and_shares_nothing(handler: Any) -> None:
+    watched = await ask(HTTPCache(fastapi(handler)), "/", ANN)
+    plain = await ask(fastapi(handler), "/", ANN)
+
+    assert b"ann" in watched.body == plain.body
+    assert not await is_shared(fastapi(handler))
+
+
+async def test_the_audit_tells_of_cookies_that_compiled_code_took() -> None:
+    front = HTTPCache(fastapi(by_a_serializer), routes={"/": Shared(ttl="1m")})
+    await ask(front, "/", ANN)
+
+    assert [finding.read for finding in front.audit().findings] == [("cookie",)]
+
+
+# Who is known by a field of which nobody has told.
+
+CLARA, DORA = [("X-Our-User", "clara")], [("X-Our-User", "dora")]
+
+
+async def by_our_field(x_our_user: Annotated[str | None, Header()] = None) -> str:
+    return x_our_user or ""
+
+
+@pytest.mark.parametrize("name", ["X-Key", "X-Token", "X-Forwarded-User", "X-Auth-Request-Email"])
+async def test_users_that_a_common_field_names_have_a_copy_each(name: str) -> None:
+    async def handler(request: Request) -> str:
+        return request.headers.get(name, "")
+
+    front = HTTPCache(fastapi(handler), routes={"/": PerUser(ttl="1m")})
+    asked = [[(name, "ann")], [(name, "bob")], [(name, "ann")]]
+
+    answers = [await ask(front, "/", fields) for fields in asked]
+
+    assert [a.body for a in answers] == [b'"ann"', b'"bob"', b'"ann"']
+    assert answers[-1].is_hit
+
+
+@pytest.mark.parametrize("routes", [{}, {"/": PerUser(ttl="1m")}], ids=["undeclared", "per-user"])
+async def test_what_an_unknown_field_may_have_decided_is_not_shared(routes: Any) -> None:
+    front = HTTPCache(fastapi(by_our_field), routes=routes)
+
+    assert [(await ask(front, "/", who)).body for who in (CLARA, DORA)] == [b'"clara"', b'"dora"']
+
+
+async def test_an_unknown_field_that_nobody_reads_changes_nothing() -> None:
+    front = HTTPCache(fastapi(plain))
+    await ask(front, "/", CLARA)
+
+    assert (await ask(front, "/", DORA)).is_hit
+
+
+@pytest.mark.parametrize("routes", [{}, {"/": PerUser(ttl="1m")}], ids=["undeclared", "per-user"])
+async def test_an_unknown_field_that_vary_names_tells_copies_apart(routes: Any) -> None:
+    async def handler(request: Request) -> Response:
+        fields = {**PUBLIC, "vary": "X-Our-User"}
+        return PlainTextResponse(request.headers["x-our-user"], headers=fields)
+
+    front = HTTPCache(starlette(handler), routes=routes)
+
+    answers = [await ask(front, "/", who) for who in (CLARA, DORA, CLARA)]
+
+    assert [a.body for a in answers] == [b"clara", b"dora", b"clara"]
+    assert answers[-1].is_hit
+
+
+async def test_a_field_that_is_declared_to_name_users_keeps_copies_apart() -> None:
+    routes = {"/": PerUser(ttl="1m")}
+    front = HTTPCache(fastapi(by_our_field), routes=routes, credentials=["X-Our-User"])
+
+    answers = [await ask(front, "/", who) for who in (CLARA, DORA, CLARA)]
+
+    assert [a.body for a in answers] == [b'"clara"', b'"dora"', b'"clara"']
+    assert answers[-1].is_hit
+    assert front.audit().findings == ()
+
+
+async def test_a_refresh_in_the_background_is_not_decided_by_an_unknown_field() -> None:
+    """It would reach others, who have no such field."""
+    fields = {"cache-control": "public, max-age=1, stale-while-revalidate=60"}
+
+    async def handler(request: Request) -> Response:
+        return PlainTextResponse(request.headers.get("x-our-user", "nobody"), headers=fields)
+
+    clock = Clock()
+    front = HTTPCache(starlette(handler), Cache(clock=clock), clock=clock)
+    await ask(front, "/")
+    clock.advance(10)
+    await ask(front, "/", CLARA)
+    for task in [*front.desk._refreshing.values()]:
+        await task
+
+    assert (await ask(front, "/")).body == b"nobody"
+
+
+async def test_a_page_for_somebody_logged_out_is_not_for_users_known_otherwise() -> None:
+    """He had a cookie that nobody looked at; they have a token."""
+
+    async def handler(request: Request) -> Response:
+        found = request.headers.get("authorization")
+        return PlainTextResponse(found or "please log in", headers=PUBLIC)
+
+    front = HTTPCache(starlette(handler))
+    await ask(front, "/", [("Cookie", "_ga=1")])
+
+    ann = await ask(front, "/", [("Authorization", "Bearer ann")])
+    both = await ask(front, "/", [("Authorization", "Bearer ann"), ("Cookie", "_ga=2")])
+    out = await ask(front, "/", [("Cookie", "_ga=3")])
+
+    assert [a.body for a in (ann, both, out)] == [b"Bearer ann"] * 2 + [b"please log in"]
+    assert out.is_hit
+
+
+# Middleware before this cache, which has read credentials already.
+
+
+class Outer:
+    """Leaves in the scope who asks."""
+
+    def __init__(self, app: Any, key: str) -> None:
+        self.app, self.key = app, key
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            who = HTTPConnection(scope).headers.get("authorization", "nobody")
+            scope = {**scope, self.key: {"who": who}}
+        await self.app(scope, receive, send)
+
+
+@pytest.mark.parametrize("key", ["user", "auth", "session", "state"])
+@pytest.mark.parametrize("how", ["taken", "asked", "copied", "request"])
+async def test_what_is_known_of_a_user_before_the_cache_is_not_shared(key: str, how: str) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        match how:
+            case "taken":
+                text = scope[key]["who"]
+            case "asked":
+                text = str(scope.get(key, {}).get("who"))
+            case "copied":
+                text = {**scope}[key]["who"]
+            case _:
+                found = getattr(Request(scope), key)
+                text = found.who if key == "state" else found["who"]
+        await PlainTextResponse(text, headers=PUBLIC)(scope, receive, send)
+
+    outer = Outer(HTTPCache(app), key)
+
+    answers = [await ask(outer, "/", who) for who in (ANN[1:2], BOB[1:2])]
+
+    assert [answer.body for answer in answers] == [b"Bearer a", b"Bearer b"]
+
+
+async def test_what_is_known_of_a_user_and_not_used_keeps_nothing_private(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    front = Outer(HTTPCache(starlette(same)), "user")
+
+    await ask(front, "/", ANN)
+    await ask(front, "/other", ANN)
+
+    assert (await ask(front, "/", BOB)).is_hit
+    assert len([r for r in caplog.records if "not the outermost" in r.message]) == 1
+
+
+async def test_the_apps_own_state_says_nothing_about_users() -> None:
+    """What its lifespan has left there is the same in all requests."""
+
+    async def handler(request: Request) -> Response:
+        return PlainTextResponse(request.state.who, headers=PUBLIC)
+
+    app = starlette(handler)
+    front = HTTPCache(app)
+    given = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+    async def receive() -> Any:
+        return next(given)
+
+    async def send(message: Any) -> None:
+        pass
+
+    state = {"who": "the same"}
+    await front({"type": "lifespan", "state": state}, receive, send)
+
+    class Server:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await front({**scope, "state": dict(state)}, receive, send)
+
+    await ask(Server(), "/", ANN)
+
+    assert (await ask(Server(), "/", BOB)).is_hit
+
+
+async def test_the_audit_tells_of_users_that_were_known_before_the_cache() -> None:
+    async def handler(request: Request) -> Response:
+        return PlainTextResponse(request.user["who"], headers=PUBLIC)
+
+    front = HTTPCache(starlette(handler), routes={"/": Shared(ttl="1m")})
+    await ask(Outer(front, "user"), "/", ANN)
+
+    assert [(f.route, f.read) for f in front.audit().findings] == [("/", ("user",))]

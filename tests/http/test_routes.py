@@ -244,6 +244,8 @@ def test_lists_are_lists() -> None:
         lambda: Shared(vary="accept"),
         lambda: Shared(tags="a"),
         lambda: Shared(vary=["a b"]),
+        lambda: PerUser(cookies=["\u0436"]),
+        lambda: PerUser(cookies=["a b"]),
     ):
         with pytest.raises(ConfigurationError):
             make()

@@ -31,6 +31,7 @@ TAKEN = {
     "length": scope(HOST, (b"content-length", b"5")),
     "chunked": scope(HOST, (b"transfer-encoding", b"Chunked")),
     "host-with-port": scope((b"host", b"[::1]:8080")),
+    "host-with-empty-port": scope((b"host", b"a.example:")),
     "options-star": scope(method="OPTIONS", raw_path=b"*"),
     "absolute": scope(raw_path=b"http://A.example/x"),
     "odd-target": scope(raw_path=b"/%00;a=b/[x]|{}^`'", query_string=b'?&=%zz|"'),
@@ -53,6 +54,7 @@ REFUSED = {
     "3.2-host-with-path": (400, scope((b"host", b"a/b"))),
     "3.2-host-with-user": (400, scope((b"host", b"u@a"))),
     "3.2-host-with-space": (400, scope((b"host", b"a b"))),
+    "3.2-host-with-no-port-there-is": (400, scope((b"host", b"a.example:65536"))),
     "3.2-host-list": (400, scope((b"host", b"a.example, b.example\t"))),
     "3.2.2-other-authority": (400, scope(raw_path=b"http://b.example/x")),
     "3.2.4-star": (400, scope(raw_path=b"*")),
@@ -117,6 +119,13 @@ def test_the_cache_sees_the_fields_that_the_origin_will_see() -> None:
         (b"authorization", b"2"),
         (b"transfer-encoding", b"chunked"),
     ]
+
+
+def test_a_name_that_may_be_read_as_another_ends_here() -> None:
+    """WSGI and CGI have one name for X_Forwarded_Host and X-Forwarded-Host."""
+    given = scope(HOST, (b"x_forwarded_host", b"evil.example"), (b"content_length", b"5"))
+
+    assert cleaned(given)["headers"] == [HOST]
 
 
 def test_an_absolute_target_becomes_its_path() -> None:

@@ -239,14 +239,23 @@ def test_required_3_1_fields_of_one_connection_are_dropped() -> None:
 @pytest.mark.parametrize(
     ("name", "one", "other", "same"),
     [
-        ("accept-language", "en, de;q=0.5", "de;q=0.5,EN", True), ("accept-language", "en;q=0", "", True), ("accept-encoding", "gzip;q=0", "", False),
-        ("accept-encoding", "x-gzip", "gzip", True), ("accept", "text/html", "TEXT/HTML", True), ("foo", "a,b", "a , b", True), ("foo", "A", "a", False),
+        ("accept-language", "en, de;q=0.5", "de;q=0.5,EN", True), ("accept-language", "en;q=0", "", False), ("accept-encoding", "gzip;q=0", "", False),
+        ("accept-encoding", "x-gzip", "gzip", True), ("accept", "text/html", "TEXT/HTML", True), ("prefer", "a,b", "a , ,b", True), ("foo", "A", "a", False),
+        ("foo", "a,b", "a , b", False), ("x-user", "bob", "bob ,", False), ("cookie", "sid=a,b", "sid=a,,b", False), ("cookie", "sid=x", "sid=x,", False),
+        ("accept-language", "*", "*, fr;q=0", False), ("accept-language", "en, fr", "fr, en", False), ("accept-language", "en", "en, en-GB;q=0", False),
+        ("accept-language", "en;q=0.5, fr", "fr, en;q=0.50", True), ("accept-language", "en;q=x", "en", False),
     ],
 )  # fmt: skip
 def test_optional_4_1_normal_forms(name: str, one: str, other: str, same: bool) -> None:
     forms = [selecting.normal(name.encode(), [(name.encode(), v.encode())]) for v in (one, other)]
 
     assert (forms[0] == forms[1]) is same
+
+
+def test_required_4_1_lines_of_cookies_are_not_combined() -> None:
+    one = selecting.normal(b"cookie", [(b"cookie", b"a=1"), (b"cookie", b"b=2")])
+
+    assert one != selecting.normal(b"cookie", [(b"cookie", b"a=1, b=2")])
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from asgi.stage import Answer, Reply, Stage
+from keepwarm import PerUser
 
 security = pytest.mark.security
 
@@ -267,3 +268,64 @@ async def test_a_refresh_for_all_carries_nobodys_credentials(
     name = credentials[0][0].lower()
     made_with = {n + 1 for n, seen in enumerate(stage.origin.seen[:calls]) if seen.get(name)}
     assert answer.body not in {b"body %d" % number for number in made_with}
+
+
+HINTING = {"http.response.early_hint": {}}
+LINK = ("Link", "</u/alice/token.js>; rel=preload; as=script")
+
+
+def hinted(answer: Answer) -> list[Any]:
+    return [m["links"] for m in answer.messages if m["type"] == "http.response.early_hint"]
+
+
+@security("HTTP: leaks, early hints")
+async def test_links_of_a_users_own_page_are_not_hinted_to_others() -> None:
+    stage = Stage(declared_only=True, routes={"/page": PerUser(ttl="1m")})
+    await stage.ask(fields=ALICE, reply=Reply(fields=[LINK]))
+    varied = Stage()
+    page = [("Cache-Control", "max-age=9"), ("Vary", "Cookie"), LINK]
+    await varied.ask(fields=ALICE, reply=Reply(fields=page))
+
+    for each in (stage, varied):
+        assert hinted(await each.ask(fields=BOB, extensions=HINTING)) == []
+
+
+@security("HTTP: leaks, early hints")
+async def test_links_are_hinted_for_the_url_that_had_them() -> None:
+    stage = Stage()
+    page = [("Cache-Control", "max-age=1"), LINK]
+    await stage.ask("/page?user=alice", reply=Reply(fields=page))
+    stage.clock.advance(10)
+
+    other = await stage.ask("/page?user=bob", extensions=HINTING)
+    odd = [("X-Forwarded-Host", "evil.test")]
+    elsewhere = await stage.ask("/page?user=alice", odd, extensions=HINTING)
+    same = await stage.ask("/page?user=alice", extensions=HINTING)
+
+    assert (hinted(other), hinted(elsewhere)) == ([], [])
+    assert hinted(same) == [[LINK[1].encode()]]
+
+
+@security("HTTP: leaks, PerUser")
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        "\xa0sid=mallory",
+        "sid\x85=mallory",
+        "\x1fsid=mallory",
+        "a=1 sid=mallory",
+        'a="x; sid=mallory"',
+        'a="x\\"; sid=mallory',
+        "sid =mallory",
+        "sid",
+    ],
+)
+async def test_a_cookie_that_some_parser_finds_is_in_the_key(cookie: str) -> None:
+    """Starlette strips what Unicode calls space; others split at it, or mind quotes."""
+    stage = Stage(declared_only=True, routes={"/page": PerUser(ttl="1m", cookies=["sid"])})
+    theirs = await stage.ask(fields=[("Cookie", cookie)])
+
+    nobody = await stage.ask(fields=[("Cookie", "theme=dark; _ga=GA1.2")])
+
+    assert (theirs.body, nobody.body) == (b"body 1", b"body 2")
+    assert (await stage.ask(fields=[("Cookie", 'theme="light"; b={1,2}')])).is_hit

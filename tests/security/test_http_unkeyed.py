@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from asgi.stage import ask
+from asgi.stage import Reply, Stage, ask
 from keepwarm.asgi.middleware import HTTPCache
 
 security = pytest.mark.security
@@ -26,6 +26,7 @@ NAMES = [
     "X-Host",
     "X-Original-Host",
     "Front-End-Https",
+    "X-Forwarded-Protocol",
 ]
 VALUES = {"Forwarded": "host=evil.test;proto=http"} | dict.fromkeys(NAMES, "evil.test")
 
@@ -72,3 +73,21 @@ async def test_an_entry_that_is_there_is_not_replaced_by_such_a_request(
     await ask(app, "/", [(name, value), ("Cache-Control", "no-cache")])
 
     assert (await ask(app, "/")).body.endswith(b"nothing")
+
+
+@security("HTTP: unkeyed input")
+@pytest.mark.parametrize("name", [n for n in NAMES if "-" in n] + ["Accept-Language", "X-Tenant"])
+@pytest.mark.parametrize("vary", [[], [("Vary", "Accept-Language, X-Tenant")]], ids=["", "vary"])
+@pytest.mark.parametrize("declared_only", [True, False], ids=["app", "proxy"])
+async def test_a_name_with_underscores_is_not_another_way_in(
+    name: str, vary: list[tuple[str, str]], declared_only: bool
+) -> None:
+    """WSGI has one name, HTTP_X_FORWARDED_HOST, for both spellings."""
+    stage = Stage(declared_only=declared_only)
+    stage.origin.default = Reply(fields=[("Cache-Control", "public, max-age=3600"), *vary])
+
+    first = await stage.ask(fields=[(name.replace("-", "_"), "evil.test")])
+    clean = await stage.ask()
+    again = await stage.ask()
+
+    assert (first.body, clean.body, again.body) == (b"body 1", b"body 2", b"body 2")

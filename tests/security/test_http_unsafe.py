@@ -86,3 +86,31 @@ async def test_a_clients_field_ends_nothing(stage: Stage, field: tuple[str, str]
         await stage.ask(fields=[field])
 
     assert (await stage.ask()).body == b"body 1"
+
+
+@pytest.mark.parametrize("host", ["site.test:", "SITE.test:80", "site.test:080", " site.test"])
+async def test_a_host_in_another_spelling_is_the_same_host(stage: Stage, host: str) -> None:
+    """RFC 3986 section 6.2.3: an empty port is the default one."""
+    await stage.ask(method="POST", host=host, reply=Reply(200))
+
+    assert (await stage.ask()).body == b"body 3"
+
+
+@pytest.mark.parametrize("host", ["site.test:99999", "site.test:8x", "a, b"])
+async def test_an_unsafe_request_to_what_is_no_host_is_answered(stage: Stage, host: str) -> None:
+    answer = await stage.ask(method="POST", host=host, reply=Reply(200))
+
+    assert answer.status == 200
+    assert (await stage.ask(host=host)).told == "keepwarm; fwd=bypass; detail=host"
+    assert (await stage.ask()).is_hit
+
+
+async def test_an_unsafe_request_ends_what_was_stored_before_its_search_was_known() -> None:
+    stage = Stage()
+    await stage.ask("/page?a=1", reply=Reply(200, PAGE))
+    await stage.ask("/page?b=2", reply=Reply(200, [*PAGE, ("No-Vary-Search", 'params=("utm")')]))
+
+    await stage.ask("/page?a=1", method="POST", reply=Reply(200))
+    await stage.ask("/page?c=3", reply=Reply(200, PAGE))  # which says nothing of the kind
+
+    assert (await stage.ask("/page?a=1")).body == b"body 5"

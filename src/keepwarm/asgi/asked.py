@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from urllib.parse import quote, urlsplit
 
+from keepwarm.asgi.credentials import CREDENTIALS, as_read
 from keepwarm.asgi.report import Scope
 from keepwarm.asgi.routes import Match, PerUser
 from keepwarm.rfc9111.directives import RequestControl, request_control
@@ -22,6 +23,7 @@ KEYED = frozenset(
         *(b"x-forwarded-prefix", b"x-forwarded-server", b"x-forwarded-ssl", b"x-forwarded-path"),
         *(b"x-original-host", b"x-host", b"x-http-host-override", b"front-end-https", b"x-scheme"),
         *(b"x-url-scheme", b"forwarded", b"origin", b"x-script-name", b"x-forwarded-uri"),
+        b"x-forwarded-protocol",
     }
 )
 # What makes another request of it, so that no key would be the right one.
@@ -31,17 +33,18 @@ REWRITING = frozenset(
         *(b"x-method-override", b"upgrade", b"expect"),
     }
 )
-API_KEYS = frozenset({b"x-api-key", b"api-key", b"x-auth-token", b"x-access-token"})
-"""Fields by which apps know their users beside the registered ones."""
-CREDENTIALS = frozenset({b"authorization", b"cookie", b"proxy-authorization"}) | API_KEYS
-
 _CONDITIONS = frozenset({b"if-none-match", b"if-modified-since"})
 _ORIGIN_CONDITIONS = frozenset({b"if-match", b"if-unmodified-since"})
 """Those that only the origin can answer (RFC 9111 section 4.3.2)."""
 
-_HOST = re.compile(r"(?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_HOST = re.compile(r"([a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::([0-9]{0,5}))?")
+_COOKIE = re.compile(
+    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+="
+    rb"(?:[\x21\x23-\x3a\x3c-\x5b\x5d-\x7e]*|\"[\x21\x23-\x3a\x3c-\x5b\x5d-\x7e]*\")|"
+)
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
-_PORTS = {"http": ":80", "https": ":443"}
+_PORTS = {"http": 80, "https": 443}
+_LAST_PORT = 65_535
 
 
 @dataclass(slots=True)
@@ -57,9 +60,9 @@ class Asked:
     path: str
     match: Match | None
     bypass: str = ""
+    credentials: frozenset[bytes] = frozenset()
+    """The names, as they are spelled, of the fields by which the app may know who asks."""
     has_authorization: bool = False
-    has_cookie: bool = False
-    has_api_key: bool = False
     has_conditions: bool = False
     wants_range: str | None = None
     content: bytes = b""
@@ -71,7 +74,7 @@ class Asked:
 
     @property
     def has_credentials(self) -> bool:
-        return self.has_authorization or self.has_cookie or self.has_api_key
+        return bool(self.credentials)
 
 
 def raw_path(scope: Scope) -> bytes:
@@ -88,10 +91,15 @@ def asked_of(
     match: Match | None,
     search: Search | None = None,
     content: bytes = b"",
+    credentials: frozenset[bytes] = CREDENTIALS,
 ) -> Asked:
-    """The request in `scope`; `search` is what is known of its path's query."""
+    """The request in `scope`; `search` is what is known of its path's query.
+
+    `credentials` are the fields by which apps know their users.
+    """
     fields = [(name.lower(), value) for name, value in scope["headers"]]
-    names = {name for name, _ in fields}
+    spelled = {name for name, _ in fields}
+    names = {as_read(name) for name in spelled}
     method = scope["method"]
     hosts = values(fields, b"host")
     scheme = scope.get("scheme") or "http"
@@ -109,8 +117,7 @@ def asked_of(
         path=path,
         match=match,
         has_authorization=b"authorization" in names,
-        has_cookie=b"cookie" in names,
-        has_api_key=not API_KEYS.isdisjoint(names),
+        credentials=frozenset(name for name in spelled if as_read(name) in credentials),
         has_conditions=not _CONDITIONS.isdisjoint(names),
         content=content,
     )
@@ -118,7 +125,7 @@ def asked_of(
     if ranges is not None and method == "GET":
         asked.wants_range = ranges.decode("latin-1")
     asked.bypass = _bypass(asked, host, url, names)
-    asked.variant = _variant(asked, names)
+    asked.variant = _variant(asked, spelled)
     return asked
 
 
@@ -149,14 +156,15 @@ def has_content(fields: Iterable[Field]) -> bool:
 def _variant(asked: Asked, names: set[bytes]) -> str:
     """What tells entries of one URL apart beside Vary: unkeyed input, users, content."""
     parts: list[tuple[bytes, ...]] = []
-    for name in sorted(KEYED & names):
+    # With `_` in its name, a field may be read as any other, even one that Vary names.
+    for name in sorted(name for name in names if name in KEYED or b"_" in name):
         found = [value for other, value in asked.fields if other == name]
         if name == b"forwarded":
             found = [_forwarded(value) for value in found]
-        if any(found):
+        if any(found) or b"_" in name:
             parts.append((name, *found))
     if asked.match is not None and isinstance(asked.match.policy, PerUser):
-        parts += _user(asked.fields, asked.match.policy)
+        parts += _user(asked, asked.match.policy)
     if asked.method == "QUERY":
         about = [(n, v) for n, v in asked.fields if n in (b"content-type", b"content-encoding")]
         parts += [(b"\0query", asked.content), *about]
@@ -171,23 +179,26 @@ def _forwarded(value: bytes) -> bytes:
     return b";".join(pair for pair in pairs if pair.startswith((b"host", b"proto")))
 
 
-def _user(fields: list[Field], policy: PerUser) -> list[tuple[bytes, ...]]:
-    parts: list[tuple[bytes, ...]] = []
-    parts.append((b"authorization", *(v for n, v in fields if n == b"authorization")))
-    parts += sorted(field for field in fields if field[0] in API_KEYS)
-    cookies = [value for name, value in fields if name == b"cookie"]
+def _user(asked: Asked, policy: PerUser) -> list[tuple[bytes, ...]]:
+    keys = asked.credentials - {b"cookie"}
+    parts: list[tuple[bytes, ...]] = sorted(field for field in asked.fields if field[0] in keys)
+    cookies = [value for name, value in asked.fields if name == b"cookie"]
     if policy.cookies is not None:
-        wanted = {name.encode("latin-1") for name in policy.cookies}
-        pairs = (pair.strip() for value in cookies for pair in value.split(b";"))
-        cookies = sorted(pair for pair in pairs if pair.partition(b"=")[0].strip() in wanted)
+        wanted = {name.encode("ascii") for name in policy.cookies}
+        pairs = (pair.strip(b" \t") for value in cookies for pair in value.split(b";"))
+        # Parsers agree on plain pairs only: what else is there may be any cookie to some of them.
+        cookies = [p for p in pairs if p.partition(b"=")[0] in wanted or not _COOKIE.fullmatch(p)]
     return [*parts, (b"cookie", *cookies)]
 
 
 def normal_host(scheme: str, host: str) -> str | None:
-    """A Host field in its normal form; None for what is not one."""
-    found = host.strip(" \t").lower()
-    found = found.removesuffix(_PORTS.get(scheme, "\0"))
-    return found if _HOST.fullmatch(found) else None
+    """A Host field in its normal form (RFC 3986 section 6.2.3); None for what is not one."""
+    found = _HOST.fullmatch(host.strip(" \t").lower())
+    if found is None or int(found[2] or 0) > _LAST_PORT:
+        return None
+    if not found[2] or int(found[2]) == _PORTS.get(scheme):
+        return found[1]
+    return f"{found[1]}:{int(found[2])}"
 
 
 def logical_of(url: str, search: Search | None = None) -> str:

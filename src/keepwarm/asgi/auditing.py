@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet, ref
 
-from keepwarm.asgi.asked import API_KEYS
+from keepwarm.asgi.credentials import CREDENTIALS
 from keepwarm.asgi.routes import Bypass, Match, PerUser, RoutePolicy, Terms
 
 MOST_ROUTES = 1_000
-_KEYED_BY_USER = frozenset({"authorization", *(name.decode("ascii") for name in API_KEYS)})
+INHERITED = frozenset({"user", "auth", "session", "state"})
+"""What middleware leaves in a scope about who asks."""
 
 _all: "WeakSet[Audit]" = WeakSet()
 """Those of this process; none of them is kept alive by it."""
@@ -49,8 +50,14 @@ class Audit:
     `of` is the cache that its responses lie in.
     """
 
-    def __init__(self, declared: Mapping[str, RoutePolicy], of: object) -> None:
+    def __init__(
+        self,
+        declared: Mapping[str, RoutePolicy],
+        of: object,
+        credentials: frozenset[bytes] = CREDENTIALS,
+    ) -> None:
         self._declared = declared
+        self._credentials = frozenset(name.decode("latin-1") for name in credentials)
         self._of: ref[Any] = ref(of)
         self._seen: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
         _all.add(self)
@@ -63,7 +70,7 @@ class Audit:
     ) -> None:
         """Note what a handler read of a request that carried credentials."""
         if match is not None:
-            route, policy, unkeyed = match.pattern, match.policy, _unkeyed(match.policy, reads)
+            route, policy, unkeyed = match.pattern, match.policy, self._unkeyed(match.policy, reads)
             name = type(policy).__name__
         else:
             route, name, unkeyed = path, "public", set(reads) if is_public else set()
@@ -89,6 +96,22 @@ class Audit:
         )
         return Report(found, routes, tuple(sorted(unseen)))
 
+    def _unkeyed(self, policy: RoutePolicy, reads: Iterable[str]) -> set[str]:
+        """What of `reads` does not tell a route's copies apart."""
+        found = set(reads)
+        if isinstance(policy, Terms):
+            varied = {name.decode("latin-1") for name in policy.vary}
+            found = {read for read in found if read.partition(":")[0] not in varied}
+            if not varied.isdisjoint(self._credentials):
+                found -= INHERITED  # made of what tells copies apart, as far as one can know
+        if isinstance(policy, PerUser):
+            found -= (self._credentials - {"cookie"}) | INHERITED
+            if policy.cookies is None:
+                found = {read for read in found if read.partition(":")[0] != "cookie"}
+            else:
+                found -= {f"cookie:{name}" for name in policy.cookies}
+        return found
+
 
 def reported(cache: object = None) -> Report | None:
     """What the HTTP caches of this process say together: those of `cache`, or all of them.
@@ -108,18 +131,3 @@ def reported(cache: object = None) -> Report | None:
 
 def _by_route(found: Finding) -> tuple[str, str]:
     return found.route, found.policy
-
-
-def _unkeyed(policy: RoutePolicy, reads: Iterable[str]) -> set[str]:
-    """What of `reads` does not tell a route's copies apart."""
-    found = set(reads)
-    if isinstance(policy, Terms):
-        varied = {name.decode("latin-1") for name in policy.vary}
-        found = {read for read in found if read.partition(":")[0] not in varied}
-    if isinstance(policy, PerUser):
-        found -= _KEYED_BY_USER
-        if policy.cookies is None:
-            found = {read for read in found if read.partition(":")[0] != "cookie"}
-        else:
-            found -= {f"cookie:{name}" for name in policy.cookies}
-    return found

@@ -3,25 +3,28 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Container, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from keepwarm.asgi.asked import Asked
+from keepwarm.asgi.asked import Asked, asked_of
 from keepwarm.asgi.auditing import Audit
+from keepwarm.asgi.credentials import CREDENTIALS
 from keepwarm.asgi.flights import Flights
 from keepwarm.asgi.flooding import Doorkeeper
 from keepwarm.asgi.judging import Rules
 from keepwarm.asgi.library import Library
 from keepwarm.asgi.ready import Ready
-from keepwarm.asgi.report import App
-from keepwarm.asgi.routes import Bypass, PerUser, Routes
+from keepwarm.asgi.report import App, Scope
+from keepwarm.asgi.routes import Bypass, Match, PerUser, Routes
+from keepwarm.asgi.watching import Watch, is_watched
 from keepwarm.engine.cache import BaseCache
 from keepwarm.engine.shelf import Shelf
 from keepwarm.errors import NotAcknowledged
 from keepwarm.ports import Clock
 from keepwarm.rfc9111.fields import Fields
 from keepwarm.rfc9111.no_vary_search import Search, search
+from keepwarm.rfc9111.selecting import vary_names
 
 log = logging.getLogger("keepwarm")
 
@@ -42,6 +45,7 @@ class Settings:
     stale_on_error: bool
     max_body: int
     share_cookies: frozenset[str]
+    credentials: frozenset[bytes] = CREDENTIALS
 
 
 class Desk:
@@ -62,10 +66,44 @@ class Desk:
         self.doorkeeper = Doorkeeper()
         self.unstorable: OrderedDict[str, None] = OrderedDict()
         self.storable: OrderedDict[str, None] = OrderedDict()
-        self.audit = Audit(routes.declared, cache)
+        self.audit = Audit(routes.declared, cache, settings.credentials)
         self._searches: OrderedDict[str, Search] = OrderedDict()
         self._hints: OrderedDict[str, tuple[bytes, ...]] = OrderedDict()
+        self.lifespan_state: Container[str] = ()
+        """What the app itself has put into the state of all requests."""
+        self._has_warned = False
         self._refreshing: dict[str, asyncio.Task[None]] = {}
+
+    def asked(
+        self, scope: Scope, match: Match | None, search: Search | None = None, content: bytes = b""
+    ) -> Asked:
+        """A request as this cache sees it."""
+        return asked_of(scope, match, search, content, self.settings.credentials)
+
+    def watch(self, asked: Asked, scope: Scope) -> Watch | None:
+        """Who tells what the app looks at of a request, if that may matter."""
+        is_per_user = asked.match is not None and isinstance(asked.match.policy, PerUser)
+        if not (self.settings.declared_only or is_per_user):
+            return None
+        inherited = self._inherited(scope)
+        if not inherited and not any(is_watched(name.lower()) for name, _ in scope["headers"]):
+            return None
+        return Watch(self.settings.credentials, inherited)
+
+    def _inherited(self, scope: Scope) -> frozenset[str]:
+        """What middleware before this cache has left in the scope about who asks."""
+        found = {name for name in ("user", "auth", "session") if name in scope}
+        if found and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "HTTPCache is not the outermost middleware: what lies before it has read "
+                "credentials already (scope: %s). Add it last; until then every use of that "
+                "counts as a look at credentials.",
+                ", ".join(sorted(found)),
+            )
+        if any(name not in self.lifespan_state for name in scope.get("state") or ()):
+            found.add("state")
+        return frozenset(found)
 
     def rules_for(self, asked: Asked) -> Rules:
         """By what the responses of a request's route are judged."""
@@ -93,15 +131,18 @@ class Desk:
             _note(self._searches, path, found)
         elif path in self._searches:
             del self._searches[path]
+        varied = vary_names(fields) or ()
+        if self.rules_for(asked).is_private or not self.settings.credentials.isdisjoint(varied):
+            return  # its links may be one user's own
         links = tuple(link for name, link in fields if name == b"link" and _is_hint(link))
         if links:
-            _note(self._hints, path, links[:MOST_HINTS])
-        elif path in self._hints:
-            del self._hints[path]
+            _note(self._hints, asked.url + asked.variant, links[:MOST_HINTS])
+        else:
+            self._hints.pop(asked.url + asked.variant, None)
 
     def hints(self, asked: Asked) -> tuple[bytes, ...]:
-        """Links that the last response of this path asked to load early."""
-        return self._hints.get(asked.url.partition("?")[0], ()) if self._hints else ()
+        """Links that the last stored response of this URL asked to load early."""
+        return self._hints.get(asked.url + asked.variant, ()) if self._hints else ()
 
     def note_storable(self, name: str, *, is_storable: bool) -> None:
         """Remember whether waiting for another request's answer to this URL is of any use."""

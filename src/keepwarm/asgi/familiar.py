@@ -1,8 +1,9 @@
 """What Starlette and FastAPI do with credentials before a handler has asked for any.
 
 FastAPI asks for `request.cookies` on every request, whether or not a parameter is one; so for
-a watched request that property gives a jar which is empty until somebody looks into it, and
-notes for which cookie. SessionMiddleware looks for its cookie on every request and leaves a
+a watched request that property gives a jar which notes for which cookie somebody looks into it.
+If nobody does, but others than FastAPI had it, they may have taken it apart unseen, and so have
+looked at them all. SessionMiddleware looks for its cookie on every request and leaves a
 session in the scope; that look is not counted, the session's use is. Whatever is not exactly
 as it is known here (another version, a copied scope, a session kind that does not tell) is
 counted as a use of the credentials.
@@ -19,22 +20,34 @@ Note = Callable[[str], None]
 _ALL = "cookie"
 _SESSIONS = "starlette.middleware.sessions"
 _OF_THE_URL = frozenset({("starlette.requests", "base_url")})  # a copy that only a URL is made of
+_ASK_ALWAYS = frozenset(
+    {("fastapi.dependencies.utils", "solve_dependencies"), (_SESSIONS, "__call__")}
+)
 _OF_THE_SESSION = _OF_THE_URL | {("starlette.requests", "session"), (_SESSIONS, "send_wrapper")}
 
 
 class WatchedScope(dict[str, Any]):
-    """A scope that tells when its session is taken out of it."""
+    """A scope that tells when its session is taken out of it, or what was `inherited`."""
 
-    def __init__(self, scope: dict[str, Any], note: Note) -> None:
+    def __init__(
+        self, scope: dict[str, Any], note: Note, inherited: frozenset[str] = frozenset()
+    ) -> None:
         super().__init__(scope)
         self.note = note
+        self.inherited = inherited
+        """What middleware before this cache has left there about who asks."""
         self.session_cookie: str | None = None
         """The cookie that SessionMiddleware loaded the session from."""
         self.jar: _Jar | None = None
+        self.gave_jar = False
+        """Whether somebody was given all cookies who is not known to tell of his looks."""
+        self.looked_into_jar = False
         dict.__setitem__(self, WATCHED, self)
 
-    def note_session(self) -> None:
-        """Note the session if somebody has used it."""
+    def note_unseen(self) -> None:
+        """Note what was used, or may have been, without a look that tells."""
+        if self.gave_jar and not self.looked_into_jar:
+            self.note(_ALL)
         if self.session_cookie is None:
             return
         if getattr(dict.get(self, "session"), "accessed", True):
@@ -43,15 +56,32 @@ class WatchedScope(dict[str, Any]):
     def __getitem__(self, key: str) -> Any:
         if key == "session":
             self._taken(_OF_THE_SESSION)
+        if key in self.inherited:
+            self.note(key)
         return super().__getitem__(key)
 
     def get(self, key: str, default: Any = None) -> Any:
         if key == "session":
             self._taken(_OF_THE_SESSION)
+        if key in self.inherited:
+            self.note(key)
         return super().get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        if key in self.inherited:
+            self.note(str(key))
+        return super().__contains__(key)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        if key == "session":
+            self._taken(_OF_THE_URL)
+        if key in self.inherited:
+            self.note(key)
+        return super().setdefault(key, default)
 
     def __iter__(self) -> Any:
         self._taken(_OF_THE_URL)
+        self._copied()
         return super().__iter__()
 
     def _taken(self, but_by: frozenset[tuple[str, str]]) -> None:
@@ -59,40 +89,45 @@ class WatchedScope(dict[str, Any]):
         if self.session_cookie is not None and _who(3) not in but_by:
             self.note(f"cookie:{self.session_cookie}")
 
+    def _copied(self) -> None:
+        """Note all that is noted when it is taken: nobody tells what becomes of a copy."""
+        if _who(3) in _OF_THE_URL:
+            return
+        for key in self.inherited:
+            self.note(key)
+
 
 def _copying(name: str) -> Any:
     plain = getattr(dict, name)
 
     def method(self: WatchedScope, *args: Any, **kwargs: Any) -> Any:
         self._taken(_OF_THE_URL)
+        self._copied()
         return plain(self, *args, **kwargs)
 
     return method
 
 
-for _name in ("keys", "values", "items", "copy", "pop", "popitem", "setdefault", "__or__"):
+for _name in ("keys", "values", "items", "copy", "pop", "popitem", "__or__"):
     setattr(WatchedScope, _name, _copying(_name))
 for _name in ("__ror__", "__reversed__", "__eq__", "__ne__", "__repr__"):
     setattr(WatchedScope, _name, _copying(_name))
 
 
 class _Jar(dict[str, str]):
-    """The cookies of a watched request: parsed when somebody looks into it."""
+    """The cookies of a watched request, which tell when somebody looks into them."""
 
-    def __init__(self, scope: WatchedScope, parse: Callable[[], dict[str, str]]) -> None:
-        super().__init__()
+    def __init__(self, scope: WatchedScope, cookies: dict[str, str]) -> None:
+        super().__init__(cookies)
         self._scope = scope
-        self._parse: Callable[[], dict[str, str]] | None = parse
 
     def look(self, name: object) -> None:
         """Note that this cookie is looked at, or all of them where it is None."""
         scope = self._scope
-        if self._parse is not None:
-            parse, self._parse = self._parse, None
-            dict.update(self, parse())
         if isinstance(name, str) and _who(3) == (_SESSIONS, "__call__"):
             scope.session_cookie = name
         else:
+            scope.looked_into_jar = True
             scope.note(f"cookie:{name}" if isinstance(name, str) else _ALL)
 
     def __getitem__(self, name: str) -> str:
@@ -136,7 +171,7 @@ _prepared: set[type] = set()
 
 
 def prepare() -> None:
-    """Have Starlette, if the app uses it, parse the cookies of watched requests late.
+    """Have Starlette, if the app uses it, give the cookies of watched requests in a jar.
 
     Without it they are parsed before each handler, which counts as a look at them all.
     """
@@ -155,7 +190,10 @@ def _cookies(request: Any, plain: property) -> Any:
     if scope is None or scope is not request.scope:
         return plain.__get__(request)
     if scope.jar is None:
-        scope.jar = _Jar(scope, lambda: _parsed(scope, plain))
+        scope.jar = _Jar(scope, _parsed(scope, plain))
+    if _who(3) not in _ASK_ALWAYS:
+        # Compiled code (a validator, a serializer) takes a dict apart without a word.
+        scope.gave_jar = True
     return scope.jar
 
 

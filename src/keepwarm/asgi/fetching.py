@@ -148,12 +148,10 @@ class Fetch:
         is_declared = self._rules.policy is not None
         self._question = Question(self.asked, self.base, self.others, is_declared=is_declared)
         fields = self._question.fields
-        self._watch = None
-        if self.asked.has_credentials and self._rules.declared_only:
-            self._watch = Watch()
         inner: Scope = {**scope, "headers": fields}
+        self._watch = self.desk.watch(self.asked, inner)
         if self._watch is not None:
-            inner = self._watch.over(scope, fields)
+            inner = self._watch.over(inner)
         extensions = scope.get("extensions")
         if extensions and self.selected.token is not None:
             # A body that went past us could not be stored.
@@ -162,19 +160,18 @@ class Fetch:
 
     @property
     def _saw_credentials(self) -> bool:
-        """Whether the app looked at credentials on a route of which nothing is declared.
+        """Whether the app looked at what may make its answer one user's, and nothing tells that.
 
         To be asked as late as can be: a body is made after the response has begun.
         """
-        is_undeclared = self._rules.policy is None
-        return is_undeclared and self._watch is not None and self._watch.saw_credentials
+        watch = self._watch
+        return watch is not None and watch.is_personal(self._rules.policy, self._came.fields)
 
     def _observe(self) -> None:
         """Note what the app looked at, for the audit."""
         watch, asked = self._watch, self.asked
-        if watch is not None and self._came.status:
-            is_seen = watch.saw_credentials
-            is_public = is_seen and says_public(self._rules, self._came)
+        if watch is not None and self._came.status and (asked.has_credentials or watch.reads):
+            is_public = self._saw_credentials and says_public(self._rules, self._came)
             self.desk.audit.observe(asked.match, asked.path, watch.reads, is_public=is_public)
 
     # What the app answers.
@@ -293,7 +290,7 @@ class Fetch:
             await self._pass(landed, unkept)
             await self._out.body(body, False)
             return
-        keeping.is_impersonal = self._watch is not None
+        keeping.is_impersonal = self._watch is not None and self.asked.has_credentials
         made, reason = await keeping.whole(came, body)
         is_stored = made.stored is not None
         self._land(Landed.STORED if is_stored else Landed.UNSTORABLE)
@@ -329,7 +326,7 @@ class Fetch:
         if not keeping.is_whole(came):
             self._let_pass(Landed.FAILED)
             return
-        keeping.is_impersonal = self._watch is not None
+        keeping.is_impersonal = self._watch is not None and self.asked.has_credentials
         is_stored = not self._saw_credentials and await keeping.end(came)
         self._let_pass(Landed.STORED if is_stored else Landed.UNSTORABLE)
 

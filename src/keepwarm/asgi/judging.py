@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from keepwarm.asgi.asked import CREDENTIALS, Asked
+from keepwarm.asgi.asked import Asked
+from keepwarm.asgi.credentials import CREDENTIALS
 from keepwarm.asgi.record import Head, replaced_head, with_policy
 from keepwarm.asgi.reported import cost_ms, without_run
 from keepwarm.asgi.routes import Immutable, PerUser, Shared
@@ -94,11 +95,10 @@ def verdict(rules: Rules, asked: Asked, came: Came, *, saw_credentials: bool) ->
     if came.has_trailers or _is_stream(came.fields):
         return Verdict(False, "stream")
     control, lasts = judged(rules, came)
-    if rules.policy is None and rules.declared_only:
-        if not _is_public(control):
-            return Verdict(False, "undeclared")
-        if saw_credentials:
-            return Verdict(False, "credentials")
+    if rules.policy is None and rules.declared_only and not _is_public(control):
+        return Verdict(False, "undeclared")
+    if saw_credentials:
+        return Verdict(False, "credentials")
     found = storable(
         asked.method,
         came.status,
@@ -138,7 +138,7 @@ def withheld(rules: Rules, came: Came, stored: Fields) -> list[Field]:
     """
     control = targeted.control(came.fields, rules.targets)
     names = (control.private_fields | control.hidden) - _OF_THE_MESSAGE - set(rules.targets)
-    names = {name for name in names if not has(stored, name)} | {b"set-cookie"}
+    names = frozenset(name for name in names if not has(stored, name)) | {b"set-cookie"}
     return [field for field in came.fields if field[0] in names and field not in stored]
 
 
@@ -186,7 +186,8 @@ def head_of(
         is_declared=policy is not None,
         is_private=rules.is_private,
         is_impersonal=is_impersonal,
-        had_authorization=asked.has_authorization or asked.has_api_key,
+        ignored=sorted(asked.credentials) if is_impersonal else [],
+        had_authorization=bool(asked.credentials - {b"cookie", b"proxy-authorization"}),
         may_guess=not rules.declared_only,
         cost_ms=cost_ms(came.fields),
     )
@@ -194,10 +195,8 @@ def head_of(
 
 def of_nobody(asked: Asked) -> Asked:
     """The same request without credentials."""
-    fields = without(asked.fields, CREDENTIALS)
-    return replace(
-        asked, fields=fields, has_authorization=False, has_cookie=False, has_api_key=False
-    )
+    fields = without(asked.fields, asked.credentials)
+    return replace(asked, fields=fields, has_authorization=False, credentials=frozenset())
 
 
 def may_refresh(head: Head) -> bool:

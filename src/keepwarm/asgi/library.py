@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from keepwarm.asgi.asked import CREDENTIALS, Asked
+from keepwarm.asgi.asked import Asked
+from keepwarm.asgi.credentials import CREDENTIALS
 from keepwarm.asgi.ready import Ready, Slot
 from keepwarm.asgi.record import (
     MOST_VARIANTS,

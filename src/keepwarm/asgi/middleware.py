@@ -6,11 +6,12 @@ It belongs outermost: a hit is answered before routing, from bytes that are read
 from collections.abc import Iterable, Mapping
 
 from keepwarm.asgi.auditing import Report
+from keepwarm.asgi.credentials import CREDENTIALS, as_read
 from keepwarm.asgi.desk import Desk, Settings
 from keepwarm.asgi.record import Record
 from keepwarm.asgi.report import App, Receive, Scope, Send
 from keepwarm.asgi.responder import Responder
-from keepwarm.asgi.routes import RoutePolicy, Routes, several
+from keepwarm.asgi.routes import RoutePolicy, Routes, field_names, several
 from keepwarm.core.units import MiB, size
 from keepwarm.engine.alone import alone
 from keepwarm.engine.cache import BaseCache
@@ -34,7 +35,8 @@ class HTTPCache:
     app fails and nothing forbids it. A body of more than `max_body` bytes passes unstored.
     `share_cookies` names cookies that a response which is the same for everybody may go on
     setting (`*`: any), where `declared_only` is False; others reach only the client who caused
-    the response. Nothing here makes up a lifetime.
+    the response. `credentials` names more request fields by which apps know their users.
+    With `declared_only` nothing here makes up a lifetime.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class HTTPCache:
         stale_on_error: bool = True,
         max_body: int | str = "64MiB",
         share_cookies: Iterable[str] = (),
+        credentials: Iterable[str] = (),
         clock: Clock | None = None,
     ) -> None:
         if cache is None:
@@ -62,6 +65,7 @@ class HTTPCache:
             stale_on_error=stale_on_error,
             max_body=size(max_body, name="max_body"),
             share_cookies=frozenset(several(share_cookies, "share_cookies")),
+            credentials=CREDENTIALS.union(map(as_read, field_names(credentials, "credentials"))),
         )
         self._app = app
         self.desk = Desk(app, cache, Routes(routes), settings, clock)
@@ -77,6 +81,8 @@ class HTTPCache:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                self.desk.lifespan_state = scope.get("state") or {}
             await self._app(scope, receive, send)
             if scope["type"] == "lifespan":
                 await self.desk.end()

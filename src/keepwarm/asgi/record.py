@@ -55,6 +55,8 @@ class Head(msgspec.Struct, array_like=True, frozen=True):
     may_guess: bool = True
     cost_ms: float | None = None
     """What the run that made it had cost; None where it does not report."""
+    ignored: list[bytes] = []
+    """The fields with credentials that the app did not look at, if it looked at none."""
 
 
 def replaced_head(head: Head, **changes: object) -> Head:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from keepwarm.asgi.answering import answer, fits
-from keepwarm.asgi.asked import MOST_QUERY_BYTES, Asked, asked_of, raw_path
+from keepwarm.asgi.asked import MOST_QUERY_BYTES, Asked, raw_path
 from keepwarm.asgi.content import buffered, steady
 from keepwarm.asgi.desk import Desk
 from keepwarm.asgi.fetching import Fetch
@@ -48,10 +48,10 @@ class Responder:
         content: bytes | None = b""
         if method == "QUERY":
             content, self.receive = await buffered(self.receive, MOST_QUERY_BYTES)
-        asked = asked_of(scope, match, None, content or b"")
+        asked = desk.asked(scope, match, None, content or b"")
         search = desk.search_of(asked.url)
         if search is not None:
-            asked = asked_of(scope, match, search, content or b"")
+            asked = desk.asked(scope, match, search, content or b"")
         if content is None:
             await self._pass("bypass", "content")
         elif asked.bypass:
@@ -130,7 +130,7 @@ class Responder:
         if head.is_private or head.is_declared or not asked.has_credentials:
             return True
         if self.desk.settings.declared_only:
-            return head.is_impersonal
+            return head.is_impersonal and asked.credentials.issubset(head.ignored)
         return not asked.has_authorization or may_share_authorized(found.terms.control)
 
     async def _serve(
@@ -231,7 +231,7 @@ class Responder:
         match = self.desk.routes.match("GET", self.scope["path"], raw_path(self.scope))
         if match is not None and isinstance(match.policy, Bypass):
             match = None
-        asked = asked_of(self.scope, match)
+        asked = self.desk.asked(self.scope, match)
         unsafe = Unsafe(self.desk, asked, self.send)
         await self.desk.app(self.scope, self.receive, unsafe)
 

@@ -28,6 +28,8 @@ _ODD = re.compile(
     rb"%(?:2[fFeE3]|5[cC]|3[bBfF]|25|0[0-9a-fA-F]|1[0-9a-fA-F]|7[fF])|;|\\|//|/\.\.?(?:/|$)"
 )
 
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
 
 @dataclass(frozen=True, slots=True, init=False)
 class Terms:
@@ -55,7 +57,7 @@ class Terms:
                 _optional(stale_while_revalidate, "stale_while_revalidate"),
             ),
             ("stale_if_error_s", _optional(stale_if_error, "stale_if_error")),
-            ("vary", tuple(sorted({_name(field) for field in several(vary, "vary")}))),
+            ("vary", tuple(sorted(field_names(vary, "vary")))),
             ("tags", tuple(several(tags, "tags"))),
         ):
             object.__setattr__(self, name, value)
@@ -100,6 +102,9 @@ class PerUser(Terms):
             stale_if_error=stale_if_error,
         )
         names = None if cookies is None else tuple(several(cookies, "cookies"))
+        for name in names or ():
+            if not _TOKEN.fullmatch(name):
+                raise ConfigurationError(f"cookies: {name!r} is not the name of a cookie")
         object.__setattr__(self, "cookies", names)
 
 
@@ -218,8 +223,13 @@ def several(given: Iterable[str], name: str) -> list[str]:
     return found
 
 
-def _name(field: str) -> bytes:
+def field_names(given: Iterable[str], argument: str) -> set[bytes]:
+    """`given` as names of request fields. Raises ConfigurationError, naming the argument."""
+    return {_name(field, argument) for field in several(given, argument)}
+
+
+def _name(field: str, argument: str) -> bytes:
     name = field.strip().lower()
-    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9a-z-]+", name) or name == "*":
-        raise ConfigurationError(f"vary: {field!r} is not the name of a request field")
+    if not _TOKEN.fullmatch(name) or name == "*":
+        raise ConfigurationError(f"{argument}: {field!r} is not the name of a request field")
     return name.encode("ascii")

@@ -50,6 +50,8 @@ class Unsafe:
         if asked.bypass != "host":
             urls = outdated(asked.url, status, fields)
             keys = {logical_of_other(url, desk.search_of(url)) for url in urls}
+            # What was stored before No-Vary-Search was known lies under the URL as it is.
+            keys |= {logical_of_other(url) for url in urls}
             origin = "/".join(asked.url.split("/", 3)[:3])
             tags = [group_tag(origin, group) for group in ended(fields)] if urls else []
             await desk.invalidate(keys, tags)

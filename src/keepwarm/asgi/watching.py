@@ -2,52 +2,91 @@
 
 A route of which nothing is declared may be shared only if its response says so and its
 handler did not use what tells users apart; of a declared one, `keepwarm audit` tells if it
-did. How to think of it: the fields that carry credentials are handed to the app as pairs and
-bytes that note when anybody takes them apart, decodes, compares or searches them. Who is not
-known to look only at names is taken to have looked at the value. Known are Starlette's
-header look-ups, which take a field by its name and decode it only then.
+did. How to think of it: the fields that carry credentials, and those of which nobody knows what
+they carry, are handed to the app as pairs and bytes that note when anybody takes them apart,
+decodes, compares or searches them. That one is there is a look at it, too: a name notes when it
+is found equal, or read. Known are Starlette's header look-ups, which compare names until one is
+equal; whoever else takes a field apart is taken to have looked at it. How many fields there are
+is not noted.
 
 Two habits of frameworks would spoil that: FastAPI parses all cookies before each handler, and
 Starlette's SessionMiddleware loads the session before anybody asks for it. For both there is
-`asgi.familiar`: cookies are parsed when one is looked at, and a session counts when it is used.
+`asgi.familiar`: cookies count when one is looked at, and a session counts when it is used.
 """
 
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 from keepwarm.asgi import familiar
-from keepwarm.asgi.asked import CREDENTIALS
+from keepwarm.asgi.asked import KEYED
+from keepwarm.asgi.credentials import as_read, is_harmless
 from keepwarm.asgi.report import Scope
-from keepwarm.rfc9111.fields import Field
+from keepwarm.asgi.routes import PerUser, RoutePolicy
+from keepwarm.rfc9111.fields import Field, Fields
+from keepwarm.rfc9111.selecting import vary_names
 
 _LOOKS_AT_NAMES = "starlette.datastructures"
 
 
 class Watch:
-    """What one request's app did. `reads` are names: fields, or `cookie:name` of one cookie."""
+    """What one request's app did.
 
-    __slots__ = ("_scope", "reads")
+    `reads` are names: fields, `cookie:name` of one cookie, or what middleware before this
+    cache left in the scope (`user`). `credentials` are the fields that carry them.
+    """
 
-    def __init__(self) -> None:
-        self.reads: set[str] = set()
+    __slots__ = ("_credentials", "_inherited", "_reads", "_scope")
+
+    def __init__(
+        self, credentials: frozenset[bytes], inherited: frozenset[str] = frozenset()
+    ) -> None:
+        self._credentials = {name.decode("latin-1") for name in credentials}
+        self._inherited = inherited
+        self._reads: set[str] = set()
         self._scope: familiar.WatchedScope | None = None
 
-    def over(self, scope: Scope, fields: Iterable[Field]) -> Scope:
-        """`scope` with `fields`, and the credentials among them watched."""
-        watched = [_Pair(n, v, self) if n.lower() in CREDENTIALS else (n, v) for n, v in fields]
+    def over(self, scope: Scope) -> Scope:
+        """`scope`, watched."""
         familiar.prepare()
-        self._scope = familiar.WatchedScope({**scope, "headers": watched}, self.note)
+        fields = [
+            _Pair(n, v, self) if is_watched(n.lower()) else (n, v) for n, v in scope["headers"]
+        ]
+        inner = {**scope, "headers": fields}
+        self._scope = familiar.WatchedScope(inner, self.note, self._inherited)
         return self._scope
 
     def note(self, what: str) -> None:
-        self.reads.add(what)
+        self._reads.add(what)
 
     @property
-    def saw_credentials(self) -> bool:
+    def reads(self) -> set[str]:
         if self._scope is not None:
-            self._scope.note_session()
-        return bool(self.reads)
+            self._scope.note_unseen()
+        return self._reads
+
+    def is_personal(self, policy: RoutePolicy | None, fields: Fields) -> bool:
+        """Whether what was looked at may have made a response one user's, untold.
+
+        `fields` are the response's. Declared as shared, it is not, whatever was looked at.
+        A copy for each user is one for each value of known credentials only; unknown fields
+        may be told apart by Vary.
+        """
+        if policy is not None and not isinstance(policy, PerUser):
+            return False
+        unknown = {read for read in self.reads if not self._is_credential(read)}
+        varied = {*(vary_names(fields) or ()), *(policy.vary if policy is not None else ())}
+        if unknown - {name.decode("latin-1") for name in varied}:
+            return True
+        return policy is None and unknown != self.reads
+
+    def _is_credential(self, read: str) -> bool:
+        return read.partition(":")[0] in self._credentials or read in self._inherited
+
+
+def is_watched(name: bytes) -> bool:
+    """Whether a look at a field (lower case) may make an answer one user's."""
+    name = as_read(name)
+    return not (is_harmless(name) or name in KEYED)
 
 
 class _Pair(tuple[bytes, bytes]):
@@ -58,14 +97,14 @@ class _Pair(tuple[bytes, bytes]):
     """The same, unwatched."""
 
     def __new__(cls, name: bytes, value: bytes, watch: Watch) -> "_Pair":
-        made = super().__new__(cls, (name, _Value(name, value, watch)))
+        made = super().__new__(cls, (_Name(name, watch), _Value(name, value, watch)))
         made._watch = watch
         made.plain = (name, value)
         return made
 
     def __getitem__(self, index: Any) -> Any:
         found = super().__getitem__(index)
-        if not (type(found) is bytes or _caller() == _LOOKS_AT_NAMES):
+        if not (type(found) is _Name or _caller() == _LOOKS_AT_NAMES):
             self._note()
         return found
 
@@ -75,20 +114,51 @@ class _Pair(tuple[bytes, bytes]):
         return super().__iter__()
 
     def _note(self) -> None:
-        self._watch.note(super().__getitem__(0).decode("latin-1").lower())
+        self._watch.note(_read(self.plain[0]))
 
 
-class _Value(bytes):
-    """A value that tells when it is used."""
+class _Bytes(bytes):
+    """Bytes that tell when they are used."""
 
     _watch: Watch
     _name: str
 
+
+class _Name(_Bytes):
+    """A field's name. That it is not some other one tells nothing about who asks."""
+
+    def __new__(cls, name: bytes, watch: Watch) -> "_Name":
+        made = super().__new__(cls, name)
+        made._watch = watch
+        made._name = _read(name)
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        is_equal = bytes.__eq__(self, other) is True
+        if is_equal:
+            self._watch.note(self._name)
+        return is_equal
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        self._watch.note(self._name)
+        return bytes.__hash__(self)
+
+
+class _Value(_Bytes):
+    """A field's value."""
+
     def __new__(cls, name: bytes, value: bytes, watch: Watch) -> "_Value":
         made = super().__new__(cls, value)
         made._watch = watch
-        made._name = name.decode("latin-1").lower()
+        made._name = _read(name)
         return made
+
+
+def _read(name: bytes) -> str:
+    return as_read(name.lower()).decode("latin-1")
 
 
 def _caller() -> str:
@@ -99,7 +169,7 @@ def _caller() -> str:
 def _noting(kind: type, name: str) -> Any:
     plain = getattr(kind, name)
 
-    def of_value(self: _Value, *args: Any, **kwargs: Any) -> Any:
+    def of_bytes(self: _Bytes, *args: Any, **kwargs: Any) -> Any:
         self._watch.note(self._name)
         return plain(self, *args, **kwargs)
 
@@ -107,7 +177,7 @@ def _noting(kind: type, name: str) -> Any:
         self._note()
         return plain(self, *args, **kwargs)
 
-    return of_value if kind is bytes else of_pair
+    return of_bytes if kind is bytes else of_pair
 
 
 _LEFT = frozenset(
@@ -117,7 +187,7 @@ _LEFT = frozenset(
         *("__dir__", "__sizeof__", "__len__", "fromhex", "maketrans"),
     }
 )
-for _kind, _watched in ((bytes, _Value), (tuple, _Pair)):
+for _kind, _watched in ((bytes, _Name), (bytes, _Value), (tuple, _Pair)):
     for _name in dir(_kind):
         if _name not in _LEFT and _name not in vars(_watched) and callable(getattr(_kind, _name)):
             setattr(_watched, _name, _noting(_kind, _name))

@@ -22,7 +22,8 @@ VERSIONS = {"1.0": "1.0", "1": "1.0", "1.1": "1.1", "2": "2"}  # granian calls 1
 _TARGET = re.compile(rb"/[\x21\x22\x24-\x7e]*")  # no fragment, nothing that is not printable
 _QUERY = re.compile(rb"[\x21\x22\x24-\x7e]*")
 _ABSOLUTE = re.compile(rb"https?://([^/?#@\s]+)(/.*)?", re.IGNORECASE | re.DOTALL)
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?")
+_LAST_PORT = 65_535
 _NAMES = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+,)*")  # a comma after each
 _CONTROL = re.compile(rb"[^\t\x20-\x7e\x80-\xff]")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
@@ -69,7 +70,7 @@ def _place_refusal(scope: Scope, fields: list[Field]) -> Refusal | None:
     hosts = [value for name, value in fields if name == b"host"]
     if len(hosts) > 1 or (not hosts and VERSIONS[scope["http_version"]] != "1.0"):
         return Refusal(400, "A request names one host.")
-    if hosts and _HOST.fullmatch(hosts[0]) is None:
+    if hosts and not _is_host(hosts[0]):
         return Refusal(400, "The host is malformed.")
     target, authority = _origin_form(scope["raw_path"])
     if authority is not None and (not hosts or authority.lower() != hosts[0].lower()):
@@ -79,6 +80,11 @@ def _place_refusal(scope: Scope, fields: list[Field]) -> Refusal | None:
     if _TARGET.fullmatch(target) is None or _QUERY.fullmatch(scope["query_string"]) is None:
         return Refusal(400, "The target is malformed.")
     return None
+
+
+def _is_host(value: bytes) -> bool:
+    found = _HOST.fullmatch(value)
+    return found is not None and int(found[1] or 0) <= _LAST_PORT
 
 
 def _size(scope: Scope) -> int:
@@ -101,7 +107,8 @@ def _origin_form(path: bytes) -> tuple[bytes, bytes | None]:
 def cleaned(scope: Scope) -> Scope:
     """`scope` as the origin will see it: fields that end here are gone, the target is a path."""
     fields: list[Field] = scope["headers"]
-    kept = end_to_end(fields)
+    # Behind WSGI and CGI `_` and `-` are one: X_Forwarded_Host would be what no key has.
+    kept = [field for field in end_to_end(fields) if b"_" not in field[0]]
     # The framing stays: who forwards the body must know that there is one.
     kept += [field for field in fields if field[0] == b"transfer-encoding"]
     path, authority = _origin_form(scope["raw_path"])

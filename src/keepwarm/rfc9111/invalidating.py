@@ -21,7 +21,10 @@ def outdated(url: str, status: int, fields: Fields) -> tuple[str, ...]:
     if not 200 <= status < 400:
         return ()
     found = [url]
-    origin = _origin(url)
+    try:
+        origin = _origin(url)
+    except ValueError:
+        return ()  # nothing can be stored of what is no URL
     for name in (b"location", b"content-location"):
         raw = first(fields, name)
         if raw is None:

@@ -6,9 +6,24 @@ empty one.
 
 import re
 
-from keepwarm.rfc9111.fields import Fields, combined, is_token, listed, members, names, values
+from keepwarm.rfc9111.fields import Fields, combined, has, is_token, listed, members, names, values
 
 MOST_NAMES = 16  # a Vary that lists more than that varies on everything
+
+_LISTS = frozenset(
+    {
+        *(
+            b"accept-charset",
+            b"accept-patch",
+            b"accept-post",
+            b"accept-signature",
+            b"cache-control",
+        ),
+        *(b"connection", b"pragma", b"prefer", b"te", b"via", b"want-content-digest"),
+        *(b"want-repr-digest", b"sec-ch-ua", b"sec-ch-ua-full-version-list"),
+    }
+)
+"""Fields whose specification says that they are lists: spaces and empty members mean nothing."""
 
 _QUALITY = re.compile(r"[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
@@ -25,7 +40,14 @@ def vary_names(fields: Fields) -> tuple[bytes, ...] | None:
 
 
 def normal(name: bytes, fields: Fields) -> str | None:
-    """The normal form of `name` in a request, or None where it has none."""
+    """The normal form of `name` in a request, or None where it has none.
+
+    Only what its specification says to mean the same is made equal: to others `a,b` and `a, b`
+    may be two users. That lines are combined holds for all fields (RFC 9110 section 5.3), but
+    not for Cookie, which comes in several lines for another reason (RFC 9113 section 8.2.3).
+    """
+    if name == b"cookie":
+        return "\n".join(values(fields, name)) if has(fields, name) else None
     text = combined(fields, name)
     if text is None:
         return None
@@ -35,7 +57,7 @@ def normal(name: bytes, fields: Fields) -> str | None:
         return _weighed(text, is_ranked=True)
     if name == b"accept":
         return ",".join(map(_media_range, members(text)))
-    return ",".join(members(text))
+    return ",".join(members(text)) if name in _LISTS else text
 
 
 def variant(names: tuple[bytes, ...], fields: Fields) -> tuple[str | None, ...]:
@@ -50,9 +72,10 @@ def _media_range(text: str) -> str:
 
 
 def _weighed(text: str, *, is_ranked: bool) -> str:
-    """Choices with their weights, so that order, case and spacing do not tell them apart.
+    """Choices with their weights, so that case and spacing do not tell them apart.
 
-    Codings come by name, those refused included; languages by weight, then by name.
+    Those refused are said, too: `*, fr;q=0` is not `*`. Codings come by name; languages by
+    weight, and of one weight in their order, which many take for a preference.
     """
     weights: dict[str, float] = {}
     for member in names(text):
@@ -61,14 +84,18 @@ def _weighed(text: str, *, is_ranked: bool) -> str:
         for parameter in parameters:
             if found := _QUALITY.fullmatch(parameter):
                 weight = float(found[1])
+            else:
+                choice += f";{parameter}"
         choice = "gzip" if choice == "x-gzip" else choice
         weights[choice] = max(weight, weights.get(choice, 0.0))
-    ranked = sorted(weights.items(), key=lambda pair: (-pair[1] if is_ranked else 0.0, pair[0]))
+    told = (c if weight == 1 else f"{c};q={weight:g}" for c, weight in _ranked(weights, is_ranked))
+    return ",".join(told)
+
+
+def _ranked(weights: dict[str, float], is_ranked: bool) -> list[tuple[str, float]]:
     if is_ranked:
-        return ",".join(f"{choice};q={weight:g}" for choice, weight in ranked if weight > 0)
-    return ",".join(
-        choice if weight == 1 else f"{choice};q={weight:g}" for choice, weight in ranked
-    )
+        return sorted(weights.items(), key=lambda pair: -pair[1])
+    return sorted(weights.items())
 
 
 def is_repeated(fields: Fields, name: bytes) -> bool:
