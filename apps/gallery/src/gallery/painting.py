@@ -17,6 +17,7 @@ from gallery.pictures import upload
 from gallery.pictures.addresses import picture_hash, wish_digest
 from gallery.pictures.painter import paint
 from gallery.pictures.render import RenderPool
+from gallery.pictures.tones import tones
 from gallery.pictures.traits import Traits
 from gallery.pictures.words import traits_from_prompt
 
@@ -67,6 +68,10 @@ class Studio:
     def portrait_digest(self, seed: int, attributes: Mapping[str, str]) -> str:
         """Changes exactly when the portrait does, and names it in its address."""
         return _portrait_digest(seed, tuple(attributes.items()))
+
+    def tones(self, seed: int, attributes: Mapping[str, str]) -> tuple[str, ...]:
+        """The portrait's main colours, to show while it loads."""
+        return tones(seed, traits_of(attributes))
 
     def image_digest(self, info: ImageInfo) -> str:
         return picture_hash("upload" if info.kind is ImageKind.UPLOAD else "portrait", info.digest)

@@ -31,7 +31,10 @@ def media_path(
 
 
 class CardView(msgspec.Struct, frozen=True):
-    """A character as lists show it; `picture` is the digest in its portrait's address."""
+    """A character as lists show it; `picture` is the digest in its portrait's address.
+
+    `tones` are the portrait's main colours (backdrop, hair, skin, cloth; `rrggbb`).
+    """
 
     id: int
     name: str
@@ -40,6 +43,7 @@ class CardView(msgspec.Struct, frozen=True):
     attributes: dict[str, str]
     tags: list[str]
     picture: str
+    tones: tuple[str, ...]
     version: int
     like_count: int
     view_count: int
@@ -83,6 +87,7 @@ class CharacterView(msgspec.Struct, frozen=True):
     attributes: dict[str, str]
     tags: list[str]
     picture: str
+    tones: tuple[str, ...]
     version: int
     like_count: int
     view_count: int
@@ -169,6 +174,7 @@ def card_view(card: Card, painter: Painter) -> CardView:
         attributes=card.attributes,
         tags=card.tags,
         picture=painter.portrait_digest(card.seed, card.attributes),
+        tones=card.tones,
         version=card.version,
         like_count=card.like_count,
         view_count=card.view_count,
@@ -208,6 +214,7 @@ def character_view(
         attributes=found.attributes,
         tags=found.tags,
         picture=painter.portrait_digest(found.seed, found.attributes),
+        tones=found.tones,
         version=found.version,
         like_count=found.like_count,
         view_count=found.view_count,
