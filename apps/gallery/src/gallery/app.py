@@ -28,6 +28,7 @@ from gallery.web import (
 )
 from gallery.web.answers import install_schemas
 from gallery.web.context import Parts
+from gallery.web.frontend import Frontend
 from gallery.web.guards import BodyLimit, BrowserRules, SameSiteWrites
 from gallery.web.passwords import Passwords
 from gallery.web.problems import install_problems
@@ -95,7 +96,7 @@ def create_app(
     app.state.parts = Parts(
         settings=settings,
         database=database,
-        reads=CachedReads(cache, Origin(database, studio, clock)),
+        reads=CachedReads(cache, Origin(database, studio, clock), studio),
         writes=writes,
         studio=studio,
         workshop=workshop,
@@ -108,7 +109,7 @@ def create_app(
 
     for part in (characters, images, preferences, generations, accounts, media):
         app.include_router(part.router)
-    pages.install_pages(app)
+    pages.install_pages(app, Frontend.load())
     install_schemas(app)
     install_problems(app)
 

@@ -24,16 +24,17 @@ from gallery.pictures.words import traits_from_prompt
 SIDE = 640
 
 
-def _known_words() -> dict[str, frozenset[str]]:
+def _known_words() -> dict[str, list[str]]:
     """The words the painter knows, by trait."""
     return {
-        name: frozenset(word for part in get_args(hint) for word in get_args(part))
+        name: [word for part in get_args(hint) for word in get_args(part)]
         for name, hint in get_type_hints(Traits).items()
         if any(get_args(part) for part in get_args(hint))
     }
 
 
-_KNOWN = _known_words()
+KNOWN_WORDS = _known_words()
+_KNOWN = {name: frozenset(words) for name, words in KNOWN_WORDS.items()}
 
 
 def traits_of(attributes: Mapping[str, str]) -> Traits:

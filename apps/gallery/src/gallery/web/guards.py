@@ -24,21 +24,25 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: They open a session, so none can vouch for them; where they come from still counts.
 NEED_NO_TOKEN = frozenset({"/api/auth/login", "/api/auth/register"})
 
-PAGE_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' blob:",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
+
+def page_policy(*styles: str) -> str:
+    """What a page may load and do; `styles` are hashes of sheets that are inside it."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            " ".join(("style-src 'self'", *styles)),
+            "img-src 'self' blob: data:",  # data: stands for pictures that are on their way
+            "connect-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
     )
-)
+
 
 SECURITY_HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": PAGE_POLICY,
+    "Content-Security-Policy": page_policy(),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",

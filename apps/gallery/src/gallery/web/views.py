@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from gallery.caching import CachedReads
 from gallery.data.values import (
     Card,
     CharacterDetail,
@@ -19,8 +19,10 @@ from gallery.data.values import (
 )
 from gallery.origin import Listing, Painter, PictureFormat, PictureKind
 
+if TYPE_CHECKING:  # it writes cards, and for that needs their views
+    from gallery.caching import CachedReads
+
 WIDTHS = (160, 320, 640)
-FORMATS: tuple[PictureFormat, ...] = ("webp", "avif")
 
 
 def media_path(
@@ -108,6 +110,12 @@ class FacetsView(msgspec.Struct, frozen=True):
 
     species: list[str]
     tags: list[str]
+
+
+class WordsView(msgspec.Struct, frozen=True):
+    """The attributes that shape a portrait, with the words for each."""
+
+    attributes: dict[str, list[str]]
 
 
 class ImageView(msgspec.Struct, frozen=True):

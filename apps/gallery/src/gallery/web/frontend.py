@@ -1,0 +1,88 @@
+"""The built front end: its one script, its one sheet, and their compressed copies.
+
+`npm run build` in web/gallery puts them into `gallery/built` under names that hold a hash of
+their content, with a manifest that says which is which. A wheel carries them. Where they are
+missing, pages are what the server writes by itself: they can be read, and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+BUILT = Path(__file__).parent.parent / "built"
+ADDRESS = "/assets/"
+
+_TYPES = {".js": "text/javascript", ".css": "text/css"}
+#: The best first.
+_CODINGS = (("br", ".br"), ("gzip", ".gz"))
+
+
+class _Chunk(msgspec.Struct, frozen=True):
+    """What Vite's manifest says of one file."""
+
+    file: str
+    is_entry: bool = msgspec.field(name="isEntry", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file's bytes, as it is and compressed."""
+
+    media_type: str
+    plain: bytes
+    compressed: Mapping[str, bytes]
+
+    def for_client(self, accepted: str) -> tuple[str | None, bytes]:
+        """The smallest form that `accepted` (Accept-Encoding) allows, and its coding."""
+        taken = {part.partition(";")[0].strip() for part in accepted.lower().split(",")}
+        for coding, data in self.compressed.items():
+            if coding in taken:
+                return coding, data
+        return None, self.plain
+
+
+@dataclass(frozen=True, slots=True)
+class Frontend:
+    """What a page needs of the built front end; both are empty where it is not built."""
+
+    script: str | None
+    sheet: str
+    assets: Mapping[str, Asset]
+
+    @property
+    def sheet_hash(self) -> str:
+        """The sheet as a Content-Security-Policy names it."""
+        digest = hashlib.sha256(self.sheet.encode()).digest()
+        return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+    @classmethod
+    def load(cls, folder: Path = BUILT) -> Frontend:
+        """Everything in `folder`, read once: it is a few hundred kB and never changes."""
+        try:
+            manifest = (folder / "manifest.json").read_bytes()
+        except FileNotFoundError:
+            return cls(None, "", {})
+        chunks = msgspec.json.decode(manifest, type=dict[str, _Chunk])
+        script = next(chunk.file for chunk in chunks.values() if chunk.is_entry)
+        assets = {
+            path.name: Asset(
+                _TYPES[path.suffix],
+                path.read_bytes(),
+                {
+                    coding: path.with_name(path.name + ending).read_bytes()
+                    for coding, ending in _CODINGS
+                    if path.with_name(path.name + ending).is_file()
+                },
+            )
+            for path in folder.iterdir()
+            if path.suffix in _TYPES
+        }
+        sheets = [asset for asset in assets.values() if asset.media_type == "text/css"]
+        sheet = b"".join(asset.plain for asset in sheets).decode()
+        return cls(ADDRESS + script, sheet, assets)

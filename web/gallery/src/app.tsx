@@ -1,0 +1,131 @@
+import { useQuery } from "@tanstack/react-query";
+import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
+import { Redirect, Route, Switch, useLocation, useSearch } from "wouter";
+import { homeOf } from "./api/first";
+import { queries } from "./api/queries";
+import type { Mode, User } from "./api/types";
+import { Character } from "./pages/character";
+import { Featured } from "./pages/featured";
+import { Wall } from "./pages/wall";
+import { Footer } from "./shell/footer";
+import { Header } from "./shell/header";
+import { Modes } from "./shell/modes";
+import { Offline } from "./shell/offline";
+import { Boundary } from "./ui/boundary";
+import { Empty } from "./ui/states";
+
+// One chunk for all that only members use; whoever just looks does not wait for it.
+const members = () => import("./pages/members");
+const Create = lazy(async () => ({ default: (await members()).Create }));
+const Edit = lazy(async () => ({ default: (await members()).Edit }));
+const Mine = lazy(async () => ({ default: (await members()).Mine }));
+const Paint = lazy(async () => ({ default: (await members()).Paint }));
+const Preferences = lazy(async () => ({ default: (await members()).Preferences }));
+const SignIn = lazy(async () => ({ default: (await members()).SignIn }));
+
+export function App() {
+  const me = useQuery(queries.me());
+  const user = me.data?.user ?? null;
+  const preferences = useQuery({ ...queries.preferences(), enabled: user !== null });
+  const home = homeOf(user, preferences.data);
+  return (
+    <>
+      <a className="skip" href="#main">
+        Skip to the pictures
+      </a>
+      <Header user={user} />
+      <Modes home={home} />
+      <Offline />
+      <Main>
+        <Boundary>
+          <Pages user={user} home={home} />
+        </Boundary>
+      </Main>
+      <Footer />
+    </>
+  );
+}
+
+/** Going to another page begins at its top, for the eye and for whoever listens. */
+function Main({ children }: { children: ReactNode }) {
+  const [path] = useLocation();
+  const search = useSearch();
+  const main = useRef<HTMLElement>(null);
+  const shown = useRef(path + search);
+  useEffect(() => {
+    if (shown.current === path + search) return;
+    const isOtherPage = shown.current.split("?")[0] !== path;
+    shown.current = path + search;
+    if (history.state !== "back") scrollTo(0, 0);
+    if (isOtherPage) main.current?.focus({ preventScroll: true });
+  }, [path, search]);
+  return (
+    <main id="main" ref={main} tabIndex={-1}>
+      {children}
+    </main>
+  );
+}
+
+function Pages({ user, home }: { user: User | null; home: Mode }) {
+  return (
+    <Switch>
+      <Route path="/">
+        <Home user={user} home={home} />
+      </Route>
+      <Route path="/featured">
+        <Featured user={user} />
+      </Route>
+      <Route path="/characters/:id">
+        {({ id }) => <Character key={id} id={Number(id)} user={user} />}
+      </Route>
+      <Route path="/characters/:id/edit">
+        {({ id }) => (
+          <Members user={user}>{() => <Edit key={id} id={Number(id)} />}</Members>
+        )}
+      </Route>
+      <Route path="/new">
+        <Members user={user}>{() => <Create />}</Members>
+      </Route>
+      <Route path="/mine">
+        <Members user={user}>{(own) => <Mine user={own} />}</Members>
+      </Route>
+      <Route path="/paint">
+        <Members user={user}>{() => <Paint />}</Members>
+      </Route>
+      <Route path="/preferences">
+        <Members user={user}>{() => <Preferences />}</Members>
+      </Route>
+      <Route path="/sign-in">
+        <Suspense fallback={WAITING}>
+          <SignIn />
+        </Suspense>
+      </Route>
+      <Route>
+        <Empty title="There is nothing at this address">
+          <p>The link may be old, or have lost a letter.</p>
+        </Empty>
+      </Route>
+    </Switch>
+  );
+}
+
+const WAITING = <p role="status">One moment …</p>;
+
+function Home({ user, home }: { user: User | null; home: Mode }) {
+  const search = useSearch();
+  if (home === "featured" && search === "") return <Featured user={user} />;
+  return <Wall home={home} />;
+}
+
+/** For those who are signed in; others are asked to, and come back here. */
+function Members({
+  user,
+  children,
+}: {
+  user: User | null;
+  children: (user: User) => ReactNode;
+}) {
+  const [path] = useLocation();
+  if (!user) return <Redirect to={`/sign-in?next=${encodeURIComponent(path)}`} replace />;
+  return <Suspense fallback={WAITING}>{children(user)}</Suspense>;
+}

@@ -1,0 +1,53 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import type { Plugin } from "vite";
+import { defineConfig } from "vitest/config";
+
+// What Python serves: it reads the manifest and writes the page around it.
+const BUILT = join(import.meta.dirname, "../../apps/gallery/src/gallery/built");
+
+// The server writes cards, too, so a class is called after its file, on every machine.
+export function scopedName(local: string, file: string): string {
+  return `${basename(file).replace(/\.module\.css.*$/, "")}-${local}`;
+}
+
+/** Compressed once and well, so that the server never has to. */
+function compressed(): Plugin {
+  return {
+    name: "compressed",
+    apply: "build",
+    closeBundle() {
+      for (const name of readdirSync(BUILT).filter((each) => /\.(js|css)$/.test(each))) {
+        const data = readFileSync(join(BUILT, name));
+        const hint = { params: { [constants.BROTLI_PARAM_SIZE_HINT]: data.length } };
+        writeFileSync(join(BUILT, `${name}.gz`), gzipSync(data, { level: 9 }));
+        writeFileSync(join(BUILT, `${name}.br`), brotliCompressSync(data, hint));
+      }
+    },
+  };
+}
+
+export default defineConfig({
+  base: "/assets/",
+  publicDir: false,
+  plugins: [compressed()],
+  css: { modules: { generateScopedName: scopedName } },
+  build: {
+    outDir: BUILT,
+    emptyOutDir: true,
+    assetsDir: ".",
+    manifest: "manifest.json",
+    cssCodeSplit: false, // one sheet, which the server puts into the page
+    modulePreload: { polyfill: false },
+    target: "es2023",
+    reportCompressedSize: false,
+    rolldownOptions: {
+      input: "src/main.tsx",
+      // Libraries say "use client" for servers that render; here there is only the client.
+      checks: { moduleLevelDirective: false } as Record<string, boolean>,
+      onwarn: (warning, warn) => warning.code === "MODULE_LEVEL_DIRECTIVE" || warn(warning),
+    },
+  },
+  test: { include: ["tests/**/*.test.{ts,tsx}"], environment: "node" },
+});
