@@ -1,6 +1,6 @@
 # Everything needs only Python >= 3.11, make and git; each target bootstraps .venv by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-more soak check fmt bench bench-check figures chaos clean-room security-index pins redis
+.PHONY: help setup run demo test test-more soak check web fmt bench bench-check figures chaos clean-room security-index pins redis
 
 PY := .venv/bin/python
 PEERS := .run/peers/bin/python
@@ -31,15 +31,20 @@ test-more: setup redis  ## long matrices (Debian's Redis, a cluster), then the c
 soak: setup  ## what takes longer than anybody waits for
 	$(PYTEST) -m soak -n 0 $(ARGS)
 
-check: setup  ## lint, format, layers, types
+check: setup  ## lint, format, layers, types; and the browser's side, with its tests and size
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports
 	$(PY) -m mypy
+	scripts/web.sh npm run --silent check
+
+web: setup  ## build what browsers load (node comes from a wheel if PATH has none)
+	scripts/web.sh npm run --silent build
 
 fmt: setup  ## format and mend what ruff can
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+	scripts/web.sh npm run --silent fmt
 
 bench: setup  ## measure pages and, beside the peers, single calls; write benchmarks/ and docs/
 	@scripts/peers.sh

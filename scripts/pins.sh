@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 # A machine's own wheels and mirrors must decide nothing that is committed.
 unset PIP_FIND_LINKS PIP_EXTRA_INDEX_URL PIP_INDEX_URL UV_FIND_LINKS UV_INDEX UV_DEFAULT_INDEX UV_CONFIG_FILE
 
-for name in build dev app peers; do
+for name in build dev app peers node; do
     .venv/bin/uv --no-config pip compile "requirements/$name.in" \
         --output-file "requirements/$name.txt" --quiet \
         --universal --python-version 3.11 --generate-hashes \
