@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
-import type { Plugin } from "vite";
+import { defaultClientConditions, type Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 // What Python serves: it reads the manifest and writes the page around it.
@@ -32,6 +32,7 @@ export default defineConfig({
   base: "/assets/",
   publicDir: false,
   plugins: [compressed()],
+  resolve: { conditions: ["keepwarm-source", ...defaultClientConditions] },
   css: { modules: { generateScopedName: scopedName } },
   build: {
     outDir: BUILT,
@@ -43,10 +44,12 @@ export default defineConfig({
     target: "es2023",
     reportCompressedSize: false,
     rolldownOptions: {
+      checks: { pluginTimings: false }, // compressing takes longer than building
       input: "src/main.tsx",
-      // Libraries say "use client" for servers that render; here there is only the client.
-      checks: { moduleLevelDirective: false } as Record<string, boolean>,
-      onwarn: (warning, warn) => warning.code === "MODULE_LEVEL_DIRECTIVE" || warn(warning),
+      onwarn(warning, warn) {
+        // "use client" is for servers that render; bundlers drop it, and say so a dozen times.
+        if (warning.code !== "MODULE_LEVEL_DIRECTIVE") warn(warning);
+      },
     },
   },
   test: { include: ["tests/**/*.test.{ts,tsx}"], environment: "node" },

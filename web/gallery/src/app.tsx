@@ -4,9 +4,9 @@ import { Redirect, Route, Switch, useLocation, useSearch } from "wouter";
 import { homeOf } from "./api/first";
 import { queries } from "./api/queries";
 import type { Mode, User } from "./api/types";
-import { Character } from "./pages/character";
 import { Featured } from "./pages/featured";
 import { Wall } from "./pages/wall";
+import { loadCharacter } from "./pages/chunks";
 import { Footer } from "./shell/footer";
 import { Header } from "./shell/header";
 import { Modes } from "./shell/modes";
@@ -14,8 +14,9 @@ import { Offline } from "./shell/offline";
 import { Boundary } from "./ui/boundary";
 import { Empty } from "./ui/states";
 
-// One chunk for all that only members use; whoever just looks does not wait for it.
+// Whoever just looks does not wait for what only members use, nor the wall for other pages.
 const members = () => import("./pages/members");
+const Character = lazy(async () => ({ default: (await loadCharacter()).Character }));
 const Create = lazy(async () => ({ default: (await members()).Create }));
 const Edit = lazy(async () => ({ default: (await members()).Edit }));
 const Mine = lazy(async () => ({ default: (await members()).Mine }));
@@ -76,12 +77,14 @@ function Pages({ user, home }: { user: User | null; home: Mode }) {
         <Featured user={user} />
       </Route>
       <Route path="/characters/:id">
-        {({ id }) => <Character key={id} id={Number(id)} user={user} />}
+        {({ id }) => (
+          <Suspense fallback={WAITING}>
+            <Character key={id} id={Number(id)} user={user} />
+          </Suspense>
+        )}
       </Route>
       <Route path="/characters/:id/edit">
-        {({ id }) => (
-          <Members user={user}>{() => <Edit key={id} id={Number(id)} />}</Members>
-        )}
+        {({ id }) => <Members user={user}>{() => <Edit key={id} id={Number(id)} />}</Members>}
       </Route>
       <Route path="/new">
         <Members user={user}>{() => <Create />}</Members>
@@ -118,13 +121,7 @@ function Home({ user, home }: { user: User | null; home: Mode }) {
 }
 
 /** For those who are signed in; others are asked to, and come back here. */
-function Members({
-  user,
-  children,
-}: {
-  user: User | null;
-  children: (user: User) => ReactNode;
-}) {
+function Members({ user, children }: { user: User | null; children: (user: User) => ReactNode }) {
   const [path] = useLocation();
   if (!user) return <Redirect to={`/sign-in?next=${encodeURIComponent(path)}`} replace />;
   return <Suspense fallback={WAITING}>{children(user)}</Suspense>;

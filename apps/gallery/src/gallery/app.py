@@ -30,6 +30,7 @@ from gallery.web.answers import install_schemas
 from gallery.web.context import Parts
 from gallery.web.frontend import Frontend
 from gallery.web.guards import BodyLimit, BrowserRules, SameSiteWrites
+from gallery.web.hints import EarlyHints
 from gallery.web.passwords import Passwords
 from gallery.web.problems import install_problems
 from gallery.web.reporting import KeepsCost, TellsHits
@@ -109,7 +110,8 @@ def create_app(
 
     for part in (characters, images, preferences, generations, accounts, media):
         app.include_router(part.router)
-    pages.install_pages(app, Frontend.load())
+    frontend = Frontend.load()
+    pages.install_pages(app, frontend)
     install_schemas(app)
     install_problems(app)
 
@@ -127,4 +129,6 @@ def create_app(
     if keeps_responses:
         app.add_middleware(HTTPCache, cache=cache, routes=ROUTES, cdn=True, stale_on_error=False)
     app.add_middleware(TellsHits)
+    if frontend.script:
+        app.add_middleware(EarlyHints, script=frontend.script)
     return app

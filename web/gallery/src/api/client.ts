@@ -11,7 +11,12 @@ export interface Call {
   isTold?: boolean;
 }
 
-export type Fetch = typeof fetch;
+let fetching: typeof fetch = (...given) => fetch(...given);
+
+/** From now on requests are made with `given`, which looks at what responses say. */
+export function fetchWith(given: typeof fetch): void {
+  fetching = given;
+}
 
 function cookie(name: string): string {
   const found = document.cookie.split("; ").find((part) => part.startsWith(`${name}=`));
@@ -25,7 +30,6 @@ export const mayBeSignedIn = (): boolean => cookie("gallery_csrf") !== "";
 export async function call<T>(
   path: string,
   { method = "GET", body, signal, isTold = false }: Call = {},
-  fetching: Fetch = fetch,
 ): Promise<T> {
   const headers = new Headers({ Accept: "application/json" });
   if (method !== "GET") headers.set("X-CSRF-Token", cookie("gallery_csrf"));
@@ -38,8 +42,8 @@ export async function call<T>(
     response = await fetching(path, {
       method,
       headers,
-      body: isForm ? body : body === undefined ? undefined : JSON.stringify(body),
-      signal,
+      body: isForm ? body : body === undefined ? null : JSON.stringify(body),
+      signal: signal ?? null,
       credentials: "same-origin",
     });
     text = await response.text();

@@ -1,6 +1,7 @@
 // What the server wrote into the page beside its HTML, so that nothing is asked twice.
 
-import type { QueryClient } from "@tanstack/react-query";
+import type { QueryClient, QueryKey } from "@tanstack/react-query";
+import { connect, type Stamp } from "./live";
 import { type ListParams, paramsOf } from "./params";
 import { queries } from "./queries";
 import { reading, speed, timings } from "./speed";
@@ -28,7 +29,11 @@ export interface First {
   character?: Character;
   similar?: Cards;
   images?: Images;
+  /** Of the parts above, where there is a live channel. */
+  stamps?: Partial<Record<Part, Stamp>>;
 }
+
+type Part = "list" | "facets" | "featured" | "preferences" | "character" | "similar" | "images";
 
 const NOTHING: First = { me: { user: null }, is_written: false };
 
@@ -42,21 +47,28 @@ export function first(): First {
 export const homeOf = (user: User | null, preferences: Preferences | undefined): Mode =>
   (user && preferences?.sort) || "trending";
 
-/** Give `told` to the cache, as if each part had just been fetched. */
+/** Give `told` to the cache, as if each part had just been fetched, and go on from there. */
 export function seed(client: QueryClient, told: First, search: string): void {
+  const [read] = Object.values(told.stamps ?? {});
+  const live = read && connect(client, read.position);
+  const put = (queryKey: QueryKey, part: Part) => {
+    const value = told[part];
+    const stamp = told.stamps?.[part];
+    if (value === undefined) return;
+    if (live && stamp) live.seed(queryKey, value, stamp.position, stamp.tags);
+    else client.setQueryData(queryKey, value);
+  };
   client.setQueryData(queries.me().queryKey, told.me);
-  if (told.preferences) client.setQueryData(queries.preferences().queryKey, told.preferences);
-  if (told.facets) client.setQueryData(queries.facets().queryKey, told.facets);
-  if (told.featured) client.setQueryData(queries.featured().queryKey, told.featured);
-  if (told.list) {
-    const params: ListParams = paramsOf(search, homeOf(told.me.user, told.preferences));
-    client.setQueryData(queries.list(params).queryKey, told.list);
-  }
+  put(queries.preferences().queryKey, "preferences");
+  put(queries.facets().queryKey, "facets");
+  put(queries.featured().queryKey, "featured");
+  const params: ListParams = paramsOf(search, homeOf(told.me.user, told.preferences));
+  put(queries.list(params).queryKey, "list");
   if (told.character) {
     const { id } = told.character;
-    client.setQueryData(queries.character(id).queryKey, told.character);
-    if (told.similar) client.setQueryData(queries.similar(id).queryKey, told.similar);
-    if (told.images) client.setQueryData(queries.imagesOf(id).queryKey, told.images);
+    put(queries.character(id).queryKey, "character");
+    put(queries.similar(id).queryKey, "similar");
+    put(queries.imagesOf(id).queryKey, "images");
   }
 }
 

@@ -64,11 +64,13 @@ export const queries = {
   words: () =>
     queryOptions({
       queryKey: ["words"],
+      meta: { live: false }, // they change with the program only
       queryFn: ({ signal }) => read<Words>("/api/words", signal),
     }),
   me: () =>
     queryOptions({
       queryKey: ["me"],
+      meta: { live: false }, // rights are never cached, so nothing tells of them
       queryFn: ({ signal }) => read<Me>("/api/auth/me", signal),
     }),
   preferences: () =>

@@ -5,6 +5,7 @@
 
 import { type QueryClient, useMutation, useQueryClient } from "@tanstack/react-query";
 import { call } from "./client";
+import { reconnect } from "./live";
 import { queries } from "./queries";
 import type { Character, CharacterInput, Image, Job, Me, Preferences } from "./types";
 
@@ -155,6 +156,7 @@ function becomes(client: QueryClient, me: Me): void {
     (kind === "characters" && what === "similar");
   client.removeQueries({ predicate: ({ queryKey }) => !isAnybodys(queryKey), type: "inactive" });
   client.setQueryData(queries.me().queryKey, { user: me.user });
+  reconnect();
   void client.resetQueries({
     predicate: ({ queryKey }) => queryKey[0] !== "me" && !isAnybodys(queryKey),
   });

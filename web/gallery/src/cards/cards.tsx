@@ -1,8 +1,8 @@
 import { Link } from "wouter";
 import type { Card as CardData } from "../api/types";
 import css from "./cards.module.css";
-import { Portrait } from "./portrait";
 import { usePeek } from "./peek";
+import { Portrait } from "./portrait";
 import { count } from "./words";
 
 /** The wall's columns (cards.module.css), as the browser must know them before the sheet. */
@@ -28,7 +28,13 @@ interface CardProps {
   sizes?: string;
 }
 
-export function Card({ card, heading: Heading = "h2", isFirst = false, isFar = false, sizes = WALL_SIZES }: CardProps) {
+export function Card({
+  card,
+  heading: Heading = "h2",
+  isFirst = false,
+  isFar = false,
+  sizes = WALL_SIZES,
+}: CardProps) {
   const peek = usePeek(card);
   const of = { kind: "portrait", id: card.id, digest: card.picture } as const;
   return (

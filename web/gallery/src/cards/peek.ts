@@ -5,6 +5,7 @@ import { useCallback, useRef } from "react";
 import { preload } from "react-dom";
 import { queries } from "../api/queries";
 import type { Card } from "../api/types";
+import { loadCharacter } from "../pages/chunks";
 import { mediaPath, type Pictured, srcSet } from "./picture";
 
 /** The portrait of a character's own page (pages/character.module.css). */
@@ -16,6 +17,7 @@ const RESTS_FOR_MS = 60;
 const nothing = () => {};
 
 export function peekAt(client: QueryClient, card: Pick<Card, "id" | "picture">): void {
+  loadCharacter().catch(nothing);
   client.query(queries.character(card.id)).catch(nothing); // its page says what is wrong
   client.query(queries.similar(card.id)).catch(nothing);
   client.query(queries.imagesOf(card.id)).catch(nothing);

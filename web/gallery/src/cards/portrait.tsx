@@ -1,7 +1,7 @@
 import { useRef } from "react";
 import { useNear } from "./near";
-import css from "./portrait.module.css";
 import { mediaPath, type Pictured, placeholder, srcSet } from "./picture";
+import css from "./portrait.module.css";
 
 interface Props {
   of: Pictured;

@@ -140,7 +140,10 @@ function Like({ found, user }: { found: Found; user: User | null }) {
   );
   if (!user) {
     return (
-      <Link className="button" href={`/sign-in?next=${encodeURIComponent(`/characters/${found.id}`)}`}>
+      <Link
+        className="button"
+        href={`/sign-in?next=${encodeURIComponent(`/characters/${found.id}`)}`}
+      >
         {label}
       </Link>
     );

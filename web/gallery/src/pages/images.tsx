@@ -47,8 +47,7 @@ export function Images({ images, user, of }: Props) {
   );
 }
 
-const pictured = (image: Image) =>
-  ({ kind: "image", id: image.id, digest: image.digest }) as const;
+const pictured = (image: Image) => ({ kind: "image", id: image.id, digest: image.digest }) as const;
 
 function described(image: Image, of: string | undefined): string {
   if (image.prompt) return image.prompt;

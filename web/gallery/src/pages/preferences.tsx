@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { queries } from "../api/queries";
-import { MODES, type Mode, type Preferences as Kept } from "../api/types";
+import { type Preferences as Kept, MODES, type Mode } from "../api/types";
 import { usePreferencesChange } from "../api/writes";
 import { titleOf } from "../shell/modes";
 import forms from "../ui/forms.module.css";

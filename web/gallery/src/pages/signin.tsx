@@ -1,9 +1,9 @@
 import { type FormEvent, useState } from "react";
 import { useLocation, useSearch } from "wouter";
 import { useSignIn } from "../api/writes";
+import forms from "../ui/forms.module.css";
 import { Refusal } from "../ui/states";
 import { useTitle } from "../ui/title";
-import forms from "../ui/forms.module.css";
 
 /** Signing in, or becoming somebody who can; afterwards on to where one wanted to go. */
 export function SignIn() {

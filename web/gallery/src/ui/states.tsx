@@ -37,7 +37,13 @@ export function Failed({ error, again }: { error: unknown; again?: () => void })
 }
 
 /** Frames where cards will be. `count` of them, so that nothing moves when they come. */
-export function WaitingCards({ count, className }: { count: number; className?: string }) {
+export function WaitingCards({
+  count,
+  className,
+}: {
+  count: number;
+  className: string | undefined;
+}) {
   return (
     <ul className={className} aria-hidden="true">
       {Array.from({ length: count }, (_, at) => (

@@ -28,6 +28,7 @@ class _Chunk(msgspec.Struct, frozen=True):
 
     file: str
     is_entry: bool = msgspec.field(name="isEntry", default=False)
+    imports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Frontend:
     script: str | None
     sheet: str
     assets: Mapping[str, Asset]
+    chunks: Mapping[str, _Chunk]
 
     @property
     def sheet_hash(self) -> str:
@@ -61,13 +63,24 @@ class Frontend:
         digest = hashlib.sha256(self.sheet.encode()).digest()
         return f"'sha256-{base64.b64encode(digest).decode()}'"
 
+    def needed(self, source: str) -> list[str]:
+        """The scripts that the page in `source` needs besides the first one."""
+        if source not in self.chunks:
+            return []
+        chunk = self.chunks[source]
+        found = [ADDRESS + chunk.file]
+        for each in chunk.imports:
+            if not self.chunks[each].is_entry:
+                found += self.needed(each)
+        return found
+
     @classmethod
     def load(cls, folder: Path = BUILT) -> Frontend:
         """Everything in `folder`, read once: it is a few hundred kB and never changes."""
         try:
             manifest = (folder / "manifest.json").read_bytes()
         except FileNotFoundError:
-            return cls(None, "", {})
+            return cls(None, "", {}, {})
         chunks = msgspec.json.decode(manifest, type=dict[str, _Chunk])
         script = next(chunk.file for chunk in chunks.values() if chunk.is_entry)
         assets = {
@@ -85,4 +98,4 @@ class Frontend:
         }
         sheets = [asset for asset in assets.values() if asset.media_type == "text/css"]
         sheet = b"".join(asset.plain for asset in sheets).decode()
-        return cls(ADDRESS + script, sheet, assets)
+        return cls(ADDRESS + script, sheet, assets, chunks)

@@ -158,7 +158,7 @@ MARKUP_VERSION = _sample()
 
 def wall(cards: list[Written]) -> str:
     """A list's cards; the first are asked for at once and before all others."""
-    parts = []
+    parts: list[str] = []
     for at, card in enumerate(cards):
         picture = "" if at >= FIRST_SCREENS else card.picture
         if at < FIRST_ROW:

@@ -8,7 +8,8 @@ API answer, and it says so in the same fields.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,11 @@ from gallery.web.media import IMMUTABLE
 from gallery.web.problems import not_found
 from gallery.web.shell import Page
 from gallery.web.views import ImagesView, card_views, character_view, image_view, media_path
+from keepwarm import collect
 
 STATIC = Path(__file__).parent.parent / "static"
+#: Where the live channel's middleware says what its fields would, of some outcomes.
+LIVE = "keepwarm.live"
 THEME_COOKIE = "gallery_theme"
 
 router = APIRouter(include_in_schema=False)
@@ -49,12 +53,16 @@ async def home(request: Request, parts: Reach) -> Response:
         return await _featured(request, parts, user, preferences)
     asked = asked_of(dict(request.query_params), opens_with)
     filters = Filters(**asked.narrowed)
-    listing = await parts.reads.listing(
-        asked.mode, asked.page, markup.PAGE_SIZE, filters, user.id if user else None
-    )
-    cards = await _written(parts, listing.ids)
-    facets = await parts.reads.facets()
+    stamps = Stamps(request)
+    with stamps.of("list"):
+        listing = await parts.reads.listing(
+            asked.mode, asked.page, markup.PAGE_SIZE, filters, user.id if user else None
+        )
+        cards = await _written(parts, listing.ids)
+    with stamps.of("facets"):
+        facets = await parts.reads.facets()
     first = {
+        "stamps": stamps.found,
         "list": {
             "mode": asked.mode,
             "page": asked.page,
@@ -89,14 +97,17 @@ async def featured(request: Request, parts: Reach) -> Response:
 async def _featured(
     request: Request, parts: Parts, user: UserInfo | None, preferences: PreferencesInfo | None
 ) -> Response:
-    listing = await parts.reads.featured(user.id if user else None)
-    cards = await _written(parts, listing.ids)
+    stamps = Stamps(request)
+    with stamps.of("featured"):
+        listing = await parts.reads.featured(user.id if user else None)
+        cards = await _written(parts, listing.ids)
     first = {
+        "stamps": stamps.found,
         "featured": {
             "is_personal": user is not None,
             "as_of": listing.as_of,
             "items": [msgspec.Raw(card.data.encode()) for card in cards],
-        }
+        },
     }
     page = Page(
         title="Featured for you" if user else "Featured",
@@ -114,17 +125,23 @@ async def _featured(
 async def character(character_id: int, request: Request, parts: Reach) -> Response:
     """The data, and the portrait's address before any script asks for it."""
     user = await whoever_asks(request, parts)
-    found = await parts.reads.character(character_id) if character_id <= LARGEST_ID else None
+    stamps = Stamps(request)
+    with stamps.of("character"):
+        found = await parts.reads.character(character_id) if character_id <= LARGEST_ID else None
+        liked = await parts.reads.likes(user.id, found.id) if user and found else None
     if found is None:
         return await _plain(request, parts, user, "Not in the gallery", status=404)
-    liked = await parts.reads.likes(user.id, found.id) if user else None
     can_edit = user is not None and may_change(user, found.creator_id)
-    images = await parts.reads.character_images(found.id)
-    similar = await parts.reads.similar(found.id)
+    with stamps.of("images"):
+        images = await parts.reads.character_images(found.id)
+    with stamps.of("similar"):
+        similar = await parts.reads.similar(found.id)
+        cards = await card_views(similar, parts.reads, parts.studio)
     view = character_view(found, parts.studio, liked=liked, can_edit=can_edit)
     first = {
+        "stamps": stamps.found,
         "character": view,
-        "similar": {"items": await card_views(similar, parts.reads, parts.studio)},
+        "similar": {"items": cards},
         "images": ImagesView([image_view(each, parts.studio) for each in images]),
     }
     portrait = media_path("portrait", found.id, view.picture, 640, "avif")
@@ -133,7 +150,9 @@ async def character(character_id: int, request: Request, parts: Reach) -> Respon
         f'<link rel="preload" as="image" type="image/avif" href="{portrait}" '
         f'imagesrcset="{sizes}" imagesizes="{markup.LARGE_SIZES}" fetchpriority="high">'
     )
-    return await _plain(request, parts, user, found.name, first=first, hints=[hint])
+    scripts = _frontend(request).needed("src/pages/character.tsx")
+    hints = [hint, *(f'<link rel="modulepreload" href="{each}">' for each in scripts)]
+    return await _plain(request, parts, user, found.name, first=first, hints=hints)
 
 
 @router.get("/characters/{character_id:int}/edit")
@@ -174,6 +193,27 @@ def install_pages(app: FastAPI, frontend: Frontend) -> None:
     app.state.frontend = frontend
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+
+class Stamps:
+    """For each part of a page where it was read and what it depends on, as browsers are told.
+
+    Empty where no live channel says so: the page then starts no stream.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._told = request.scope.get(LIVE)
+        self.found: dict[str, dict[str, str]] = {}
+
+    @contextmanager
+    def of(self, part: str) -> Iterator[None]:
+        """What is read inside makes up `part`."""
+        with collect() as outcomes:
+            yield
+        told = self._told(outcomes) if self._told else None
+        if told is not None:
+            position, tags = told
+            self.found[part] = {"position": position, "tags": tags}
 
 
 def asked_of(query: Mapping[str, str], opens_with: Mode) -> Asked:
@@ -255,8 +295,6 @@ async def _answer(request: Request, page: Page, status: int = 200) -> Response:
         "Vary": "Cookie, Accept-Encoding",
         "Content-Security-Policy": page_policy(*([frontend.sheet_hash] if frontend.sheet else [])),
     }
-    if frontend.script:
-        headers["Link"] = f"<{frontend.script}>; rel=modulepreload"
     if "gzip" in request.headers.get("accept-encoding", ""):
         # No secret is in a page, so its length tells nobody one (BREACH).
         body = gzip.compress(body, compresslevel=5, mtime=0)
