@@ -23,6 +23,9 @@ from keepwarm.errors import (
     UnfencedSet,
     WriteNotAnnounced,
 )
+from keepwarm.live.app import live
+from keepwarm.live.door import Who
+from keepwarm.live.headers import LiveHeaders
 from keepwarm.observe.counters import Stats
 from keepwarm.observe.health import Health
 from keepwarm.setup import Bounded, Cache, read_environment
@@ -45,6 +48,7 @@ __all__ = [
     "KeepwarmError",
     "KeyArgumentError",
     "KeyTemplateError",
+    "LiveHeaders",
     "NotAcknowledged",
     "Outcome",
     "Overloaded",
@@ -56,11 +60,13 @@ __all__ = [
     "Stats",
     "Tier",
     "UnfencedSet",
+    "Who",
     "WriteNotAnnounced",
     "admin",
     "collect",
     "escape",
     "fill",
+    "live",
     "read_environment",
 ]
 

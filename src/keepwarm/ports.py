@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 from keepwarm.core.entry import Seen, Stored
 from keepwarm.core.eviction import Resident
+from keepwarm.core.heard import Heard
 from keepwarm.core.mirror import Mirror, Pulse
 from keepwarm.core.outcome import Outcome, Tier
 from keepwarm.core.steps import DropNear, Held, Step
@@ -40,6 +41,11 @@ class AsyncShared(Protocol):
     @property
     def mirror(self) -> Mirror | None:
         """What the near tier may answer from by itself; None where it has to ask."""
+
+    @property
+    def heard(self) -> Heard:
+        """Every change announced so far, by whatever process."""
+        ...
 
     @property
     def is_up(self) -> bool:

@@ -408,6 +408,7 @@ class Fetch:
         self._land(Landed.UNSTORABLE)
         self._mode = Mode.ANSWERED
         now = self.desk.clock.wall()
+        self.desk.library.tell(self.base)
         left_s = self.base.terms.left(now)
         told = Told(
             self.reason, left_s, status, is_collapsed=self.is_collapsed, detail="stale-if-error"

@@ -24,7 +24,7 @@ from keepwarm.asgi.record import (
     unpack,
 )
 from keepwarm.core.entry import Stored
-from keepwarm.core.outcome import Reason
+from keepwarm.core.outcome import Reason, Tier
 from keepwarm.core.stamps import Token
 from keepwarm.core.steps import Subject
 from keepwarm.engine.context import RunningFill
@@ -73,6 +73,15 @@ class Library:
         return stored is not None and self._shelf.holds(
             found.subject.logical, stored, found.proven_at
         )
+
+    def tell(self, found: Record) -> None:
+        """Tell who listens (the browsers' channel) what an answer from `found` depends on."""
+        if found.stored is not None:
+            self._shelf.tell(found.subject, found.stored, Tier.NEAR)
+
+    def tell_of_fetch(self, selected: Selected) -> None:
+        """The same of what is about to be fetched: the tags that its route declares."""
+        self._shelf.tell_of_fetch(selected.subject, selected.token)
 
     def subject(self, asked: Asked) -> Subject:
         tags = asked.match.tags if asked.match is not None else ()

@@ -63,6 +63,7 @@ class HTTPCache:
         self._quick = self.desk.ready.quick
         self._holds = self.desk.library.holds
         self._read = self.desk.library.read
+        self._tell = self.desk.library.tell
         self._wall = self.desk.clock.wall
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,6 +84,7 @@ class HTTPCache:
                     record = await self._read(subject, now)
                 if record is not None:
                     record.was_used = True
+                    self._tell(record)
                     fields = record.hit_fields(now).copy()
                     status = record.head.status
                     await send({"type": "http.response.start", "status": status, "headers": fields})

@@ -138,8 +138,10 @@ class Responder:
         elif decision.use is Use.FRESH and asked.method == "GET":
             self._learn(asked, selected, found)
         detail = "" if decision.use is Use.FRESH else decision.reason
+        desk = self.desk
+        desk.library.tell(found)
         told = Told(ttl_s=decision.left_s, detail=detail)
-        await answer(self.desk.library, found, asked, self.send, now, told)
+        await answer(desk.library, found, asked, self.send, now, told)
 
     def _learn(self, asked: Asked, selected: Selected, found: Record) -> None:
         """Have the next request for this very target answered before anything is parsed."""
@@ -187,6 +189,7 @@ class Responder:
         flight: Flight | None = None
         if self._may_collapse(asked, name):
             flight = desk.flights.begin(name)
+        desk.library.tell_of_fetch(selected)
         fetch = Fetch(
             desk,
             asked,

@@ -71,11 +71,14 @@ class Patterns:
 
     def kill(self, logical: str, terms: Terms, epoch: Epoch) -> bool:
         """Whether one of them hits an entry of `logical`, or cannot be ruled out to."""
+        return self.kill_any(((logical, terms.own_position), *terms.keys), terms.position, epoch)
+
+    def kill_any(self, parts: Iterable[tuple[str, int]], oldest: int, epoch: Epoch) -> bool:
+        """As `kill`, of what is made of `parts`, keys and positions, the least of them `oldest`."""
         if self.epoch != epoch.nonce or self.newest < epoch.pattern_position:
             return True
-        if terms.position < self.floor:
+        if oldest < self.floor:
             return True
-        parts = ((logical, terms.own_position), *terms.keys)
         return any(
             p.position > position and (key == ANY_KEY or p.glob.matches(key))
             for key, position in parts

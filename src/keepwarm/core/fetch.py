@@ -26,7 +26,7 @@ from keepwarm.core.judge import (
     served,
 )
 from keepwarm.core.outcome import Outcome, Reason, Tier
-from keepwarm.core.stamps import Token
+from keepwarm.core.stamps import Token, stamp_of_tag
 from keepwarm.core.steps import (
     Away,
     Busy,
@@ -40,6 +40,7 @@ from keepwarm.core.steps import (
     Held,
     Instant,
     Now,
+    Produced,
     Raised,
     ReadMirror,
     ReadNear,
@@ -311,10 +312,18 @@ def filled(subject: Subject, reply: FillReply, miss: Reason) -> Recipe[Answer | 
             stored=stored is not None,
             collapsed=reply.was_joined or reply.was_elsewhere,
             tags=terms.tags if terms else (*subject.tags, *made.tags),
-            epoch=terms.epoch if terms else "",
-            position=terms.position if terms else 0,
+            epoch=terms.epoch if terms else reply.epoch,
+            position=terms.position if terms else reply.position,
             keys=((subject.logical, terms.own_position), *terms.keys) if terms else (),
             stamps=terms.stamps if terms and terms.is_fenced else None,
             fresh_until=terms.fresh_until if terms else 0.0,
+            names=names_of(terms) if terms else _used(subject, made),
         ),
     )
+
+
+def _used(subject: Subject, made: Produced) -> tuple[str, ...] | None:
+    """The stamps on which a value depends that was not stored."""
+    if made.used is None:
+        return None
+    return tuple(dict.fromkeys((*subject.stamps, *map(stamp_of_tag, made.tags), *made.used)))

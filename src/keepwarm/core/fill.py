@@ -253,13 +253,16 @@ def _confirmed(drafts: Sequence[_Draft]) -> Recipe[dict[str, Mapping[str, Stamp]
 def _settle(draft: _Draft, confirmed: Mapping[str, Stamp] | None) -> Recipe[Filled]:
     """Decide whether the value may be stored, and under which terms."""
     subject, token, made = draft.subject, draft.token, draft.made
+    seen = draft.position if made.used_position is None else min(draft.position, made.used_position)
     if draft.must_be_confirmed and confirmed is None:
-        return Filled(made, None, Reason.RACED, is_joinable=False)
+        return Filled(made, None, Reason.RACED, is_joinable=False, epoch=token.epoch, position=seen)
     is_joinable = made.absorbed is not None
     found = tuple((n, s.nonce, s.soft) for n, s in (confirmed or {}).items())
     refused = _refused(token, made, draft.together)
     if refused is not None:
-        return Filled(made, None, refused, is_joinable=is_joinable)
+        return Filled(
+            made, None, refused, is_joinable=is_joinable, epoch=token.epoch, position=seen
+        )
     assert draft.together is not None
     assert made.payload is not None
     now = yield from ask(Now())

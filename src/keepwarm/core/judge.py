@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from keepwarm.core.entry import Life, Seen, Stored, Terms, life
+from keepwarm.core.entry import Life, Seen, Stored, Terms, life, names_of
 from keepwarm.core.outcome import Outcome, Reason, Tier
 from keepwarm.core.policy import Policy
 from keepwarm.core.stamps import Token, carried
@@ -129,4 +129,5 @@ def served(
         stamps=terms.stamps if is_proven and terms.is_fenced else None,
         fresh_until=terms.fresh_until,
         filler=terms.filler,
+        names=None if is_proven and terms.is_fenced else names_of(terms),
     )

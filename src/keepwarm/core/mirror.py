@@ -36,7 +36,12 @@ _REMEMBERED = 64  # announcements within one round trip; beyond it a reply teach
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One announced change: number `number` of its epoch, to be confirmed to `reply_to`."""
+    """One announced change: number `number` of its epoch, to be confirmed to `reply_to`.
+
+    `position` is where it stands in the namespace's history. `writer` has just entered
+    (`is_entry`) or left; it is empty for a plain invalidation. What ends nothing in a near
+    tier, a writer's leaving, is not numbered: `number` is that of the last change before it.
+    """
 
     epoch: str
     number: int
@@ -45,6 +50,10 @@ class Told:
     stamps: tuple[str, ...] = ()
     patterns: bool = False
     everything: bool = False
+    position: int = 0
+    writer: str = ""
+    is_entry: bool = False
+    is_numbered: bool = True
 
 
 class Pulse:

@@ -42,7 +42,10 @@ class Outcome(msgspec.Struct, frozen=True):
 
     `tier` is None where the origin was called. `age_s`, `ttl_s` (negative: stale for
     that long) and `cost_s` (what the origin took) are seconds. `stamps` and `position`
-    travel to an enclosing fill, which then depends on them too.
+    travel to an enclosing fill, which then depends on them too. The value has seen every
+    change up to `position` of `epoch`; without an epoch nobody knows more than that it was
+    made during the call. `names` are the stamps it depends on where `stamps` is None and
+    they are known all the same: nothing is proven of them, but a browser can be told.
     """
 
     policy: str
@@ -61,6 +64,12 @@ class Outcome(msgspec.Struct, frozen=True):
     stamps: tuple[Carried, ...] | None = None
     fresh_until: float = 0.0
     filler: str = ""
+    names: tuple[str, ...] | None = None
+
+    @property
+    def depends(self) -> tuple[str, ...] | None:
+        """The names of all stamps the value depends on; None where somebody lost count."""
+        return self.names if self.stamps is None else tuple(stamp[0] for stamp in self.stamps)
 
     @property
     def hit(self) -> bool:

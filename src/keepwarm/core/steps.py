@@ -112,6 +112,10 @@ class Produced:
     absorbed_keys: tuple[tuple[str, int], ...] = ()
     fresh_until: float | None = None
     is_skipped: bool = False
+    used: tuple[str, ...] | None = ()
+    """The stamps of all cached values it used, storable or not; None where one was unknown."""
+    used_position: int | None = None
+    """The oldest position of those; 0 where one has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,9 @@ class Filled:
     was_joined: bool = False
     was_elsewhere: bool = False
     """Another process ran the origin."""
+    epoch: str = ""
+    position: int = 0
+    """Of one that was not stored: what it has seen all the same, where it had a token."""
 
 
 @dataclass(frozen=True, slots=True)

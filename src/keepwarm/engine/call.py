@@ -76,6 +76,8 @@ class Call:
             absorbed_keys=tuple(running.keys),
             fresh_until=running.fresh_until,
             is_skipped=running.is_skipped,
+            used=tuple(running.used) if running.used is not None else None,
+            used_position=running.used_position,
         )
 
 

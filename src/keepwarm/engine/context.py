@@ -33,6 +33,9 @@ class RunningFill:
     fresh_until: float | None = None
     keys: dict[tuple[str, int], None] = field(default_factory=dict)
     absorbed_tags: dict[str, None] = field(default_factory=dict)
+    used: dict[str, None] | None = field(default_factory=dict)
+    """The stamps of every cached value that was used, storable or not; None: unknown ones."""
+    used_position: int | None = None
     has_slot: bool = True
     is_closed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -51,6 +54,7 @@ class RunningFill:
             self._absorb(outcome)
 
     def _absorb(self, outcome: Outcome) -> None:
+        self._use(outcome)
         if outcome.stamps is None or self.absorbed is None:
             self.absorbed = None
             return
@@ -70,6 +74,16 @@ class RunningFill:
             if self.fresh_until is None
             else min(self.fresh_until, outcome.fresh_until)
         )
+
+    def _use(self, outcome: Outcome) -> None:
+        """Note what browsers have to know of a value that may be unstorable."""
+        names = outcome.depends
+        if names is None or self.used is None:
+            self.used = None
+        else:
+            self.used |= dict.fromkeys(names)
+        oldest = outcome.position if self.used_position is None else self.used_position
+        self.used_position = min(oldest, outcome.position) if outcome.epoch else 0
 
 
 _running: ContextVar[RunningFill | None] = ContextVar("keepwarm_running_fill", default=None)
@@ -185,6 +199,37 @@ def collect() -> Iterator[list[Outcome]]:
             around.outcomes.extend(collected.outcomes)
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An acknowledged invalidation: of which stamps (None: of everything), and where it stands."""
+
+    epoch: str
+    position: int
+    stamps: tuple[str, ...] | None
+    token: str
+
+
+_written: ContextVar["list[Written] | None"] = ContextVar("keepwarm_written", default=None)
+
+
+@contextmanager
+def collect_written() -> Iterator[list[Written]]:
+    """The invalidations acknowledged inside, and in tasks that were started there."""
+    found: list[Written] = []
+    token = _written.set(found)
+    try:
+        yield found
+    finally:
+        _written.reset(token)
+
+
+def acknowledged(written: Written) -> None:
+    """Tell who collects, if anybody does."""
+    found = _written.get()
+    if found is not None:
+        found.append(written)
+
+
 _after: ContextVar[bool] = ContextVar("keepwarm_after", default=False)
 
 
@@ -218,7 +263,7 @@ def build_on_nothing() -> None:
     """
     current = current_fill()
     if current is not None:
-        current.absorbed = None
+        current.absorbed = current.used = None
 
 
 is_listening = _listening.get

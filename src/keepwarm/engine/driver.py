@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from keepwarm.core.entry import NO_DEBT, Seen
 from keepwarm.core.fill import fill, leases_of
+from keepwarm.core.heard import Heard
 from keepwarm.core.outcome import Reason
 from keepwarm.core.steps import (
     Away,
@@ -20,6 +21,7 @@ from keepwarm.core.steps import (
     FillReply,
     Produced,
     Raised,
+    ReadShared,
     Recipe,
     Refresh,
     Slow,
@@ -76,6 +78,14 @@ class AsyncDriver:
         """What is off with the store, in words."""
         return self._shared.notes if self._shared is not None else ()
 
+    @property
+    def heard(self) -> Heard:
+        """Every change announced so far, by whatever process."""
+        if self._shared is not None:
+            return self._shared.heard
+        assert self._parts.local is not None
+        return self._parts.local.heard
+
     async def glance(self, asking: Asking) -> Seen | Away:
         """The reply to the first step of a read."""
         step, guard = asking.step, self._parts.guard
@@ -92,6 +102,12 @@ class AsyncDriver:
             return cast("Seen", self.answers.came(step, seen, NO_DEBT))
         guard.succeeded()
         return seen
+
+    async def ask_shared(self, step: ReadShared) -> Seen | None:
+        """The answer to one read that belongs to no call; None while the store is away."""
+        local = self._parts.local
+        reply = self.answers.here(step) if local is not None else await self.ask(step)
+        return reply if isinstance(reply, Seen) else None
 
     async def run(
         self,

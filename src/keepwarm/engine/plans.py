@@ -23,10 +23,10 @@ from keepwarm.core.invalidate import Unconfirmed, Verdict
 from keepwarm.core.keys import check_key, check_tag, physical
 from keepwarm.core.outcome import Outcome, Reason
 from keepwarm.core.policy import Policy
-from keepwarm.core.stamps import Token, stamp_of_tag, stamps_of
+from keepwarm.core.stamps import Token, stamp_of_key, stamp_of_tag, stamps_of
 from keepwarm.core.steps import Filled, Raised, Recipe, Scan, Subject, ask
 from keepwarm.engine.call import INLINE, Call, Origin, Plan
-from keepwarm.engine.context import RunningFill, must_ask
+from keepwarm.engine.context import RunningFill, Written, acknowledged, must_ask
 from keepwarm.engine.hints import Hints
 from keepwarm.engine.reading import Block
 from keepwarm.engine.tokens import Tokens
@@ -269,7 +269,8 @@ class Plans:
         what = tuple(map(check_tag, tags))
         stamps = tuple(dict.fromkeys(map(stamp_of_tag, what)))
         level = "soft" if then else "hard"
-        return self._acked(invalidating.invalidate(stamps, is_soft=bool(then)), what, level)
+        recipe = invalidating.invalidate(stamps, is_soft=bool(then))
+        return self._acked(recipe, what, level, stamps=stamps)
 
     def invalidate_keys(self, keys: Iterable[str], hints: Iterable[Any]) -> Plan[Ack]:
         logical = tuple(map(check_key, keys))
@@ -278,7 +279,8 @@ class Plans:
             for hint in hints
             for key in logical
         )
-        return self._acked(invalidating.invalidate_keys(logical, names), logical)
+        stamps = tuple(map(stamp_of_key, logical))
+        return self._acked(invalidating.invalidate_keys(logical, names), logical, stamps=stamps)
 
     def delete(self, keys: Iterable[str], hint: Any) -> Plan[Ack]:
         plan = self.invalidate_keys(keys := tuple(keys), (hint,))
@@ -325,7 +327,7 @@ class Plans:
 
         def leave() -> Plan[Ack]:
             self._marks.left(writer, self._mono())
-            return self._acked(announcing.leave(writer, stamps), what)
+            return self._acked(announcing.leave(writer, stamps), what, stamps=stamps)
 
         return Announcement(
             what,
@@ -342,19 +344,26 @@ class Plans:
         return body.removeprefix(head) if found and body.startswith(head) else None
 
     def _acked(
-        self, recipe: Recipe[Verdict], what: tuple[str, ...], level: str = "hard"
+        self,
+        recipe: Recipe[Verdict],
+        what: tuple[str, ...],
+        level: str = "hard",
+        *,
+        stamps: tuple[str, ...] | None = None,
     ) -> Plan[Ack]:
         def finish(verdict: Verdict) -> tuple[Ack, tuple[Outcome, ...]]:
             if isinstance(verdict, Unconfirmed):
                 raise NotAcknowledged(
                     what, verdict.why, durable=verdict.durable, retried=level == "hard"
                 )
+            token = self._tokens.of(verdict.epoch, verdict.position)
+            acknowledged(Written(verdict.epoch, verdict.position, stamps, token))
             return Ack(
                 what,
                 level,
                 verdict.epoch,
                 verdict.position,
-                token=self._tokens.of(verdict.epoch, verdict.position),
+                token=token,
                 processes=len(verdict.holders),
             ), ()
 
@@ -409,7 +418,7 @@ def _values(
 
 
 def _miss(subject: Subject, reason: Reason) -> Outcome:
-    return Outcome(subject.policy_name, None, False, reason, stamps=None)
+    return Outcome(subject.policy_name, None, False, reason, stamps=None, names=subject.stamps)
 
 
 def explained(result: Answer | Absent) -> str:

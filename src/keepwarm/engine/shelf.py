@@ -10,11 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from msgspec import structs
+
 from keepwarm.core import shelving
 from keepwarm.core.entry import Life, Stored, Terms, life
+from keepwarm.core.judge import served
 from keepwarm.core.keep import keep
 from keepwarm.core.keys import physical
-from keepwarm.core.outcome import Reason
+from keepwarm.core.outcome import Outcome, Reason, Tier
 from keepwarm.core.policy import Policy
 from keepwarm.core.shelving import Shelved
 from keepwarm.core.stamps import Token
@@ -22,6 +25,7 @@ from keepwarm.core.steps import (
     Away,
     DeleteShared,
     DropNear,
+    Instant,
     ReadShared,
     Recipe,
     Subject,
@@ -30,7 +34,7 @@ from keepwarm.core.steps import (
 from keepwarm.engine.answers import boot_s
 from keepwarm.engine.cache import BaseCache
 from keepwarm.engine.call import Call, Plan
-from keepwarm.engine.context import RunningFill, must_ask
+from keepwarm.engine.context import RunningFill, ears, is_listening, must_ask, report
 from keepwarm.engine.straight import Asking
 from keepwarm.ports import Clock
 
@@ -125,6 +129,20 @@ class Shelf:
             return False
         mirror = driver.answers.mirror()
         return mirror is not None and mirror.holds(stored.terms, boot_s())
+
+    def tell(self, subject: Subject, stored: Stored, tier: Tier) -> None:
+        """Tell who listens that an entry was answered with; if nobody does, that costs nothing."""
+        if ears.count and is_listening():
+            now = Instant(self.clock.wall(), 0.0)
+            report(served(subject, stored, tier, Reason.FRESH, now))
+
+    def tell_of_fetch(self, subject: Subject, token: Token | None) -> None:
+        """Tell who listens that what `subject` names is being made, with the tags it declares."""
+        if subject.tags and ears.count and is_listening():
+            outcome = Outcome(self._what, None, False, Reason.FILLED, names=subject.stamps)
+            if token is not None:
+                outcome = structs.replace(outcome, epoch=token.epoch, position=token.position)
+            report(outcome)
 
     async def read(self, subject: Subject) -> Stored | None:
         """What lies under `subject`'s name, if one look at the store proves it current.

@@ -7,6 +7,7 @@ has secrets, because the same position is what browsers resume their stream from
 """
 
 import hmac
+import os
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -14,6 +15,11 @@ from hashlib import sha256
 
 RECENT_S = 60.0  # no bound is longer, and clocks of servers are closer together than this
 _SIGNATURE_CHARS = 22  # 128 bits
+
+
+def key_of(secret: bytes, purpose: bytes) -> bytes:
+    """A key of 32 bytes for one purpose."""
+    return hmac.new(secret, purpose, sha256).digest()
 
 
 class Tokens:
@@ -24,6 +30,16 @@ class Tokens:
     ) -> None:
         self._secrets = secrets
         self._clock = clock
+        self._own = os.urandom(32)
+
+    @property
+    def are_shared(self) -> bool:
+        """Whether other processes sign alike."""
+        return bool(self._secrets)
+
+    def key(self, purpose: bytes) -> bytes:
+        """A key for something else to be signed with: of the first secret, else of this process."""
+        return key_of(self._secrets[0] if self._secrets else self._own, purpose)
 
     def of(self, epoch: str, position: int) -> str:
         """The token of an acknowledgement."""

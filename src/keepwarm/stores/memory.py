@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 
 from keepwarm.core.entry import Pattern, Patterns, Seen, Stored, Terms
 from keepwarm.core.eviction import Resident
+from keepwarm.core.heard import Heard
 from keepwarm.core.mirror import Pulse, Told, told_apart
 from keepwarm.core.stamps import Epoch, Stamp, living
 from keepwarm.core.steps import (
@@ -104,6 +105,8 @@ class MemoryStore:
         """Called with each change that near tiers must obey, inside the change itself."""
         self.hand: Callable[[str, str, bool], None] = lambda _waiter, _lease, _is_stored: None
         """Called with who waits, the lease and whether a value was stored, when it ends."""
+        self.heard = Heard()
+        """Every change so far: what the browsers' channel is fed from."""
         self.pulse = Pulse(math.inf)
         self._lock = threading.RLock()
         self._written_at = 0.0
@@ -115,6 +118,7 @@ class MemoryStore:
         self._position = 0
         self._floor = 0
         self._patterns: tuple[Pattern, ...] = ()
+        self.heard.renewed(self._epoch.nonce, 0, 0)
         on_fork(self)
         self._answers: dict[type, Callable[[Any], Any]] = {
             ReadShared: self._read,
@@ -335,9 +339,27 @@ class MemoryStore:
         patterns: bool = False,
         everything: bool = False,
         is_lost: bool = False,
+        writer: str = "",
+        is_entry: bool = False,
+        is_numbered: bool = True,
     ) -> Changed:
-        self._told += 1
-        self.announce(Told(self._epoch.nonce, self._told, change, "", stamps, patterns, everything))
+        self._told += is_numbered
+        told = Told(
+            self._epoch.nonce,
+            self._told,
+            change,
+            "",
+            stamps,
+            patterns,
+            everything,
+            self._position,
+            writer,
+            is_entry,
+            is_numbered,
+        )
+        if is_numbered:
+            self.announce(told)
+        self.heard.told(told)
         registry, is_complete = self._registry
         return Changed(
             self._epoch.nonce,
@@ -363,6 +385,7 @@ class MemoryStore:
         self._epoch = Epoch(self._nonce())
         self._position, self._floor, self._patterns, self._told = 0, 0, (), 0
         self.pulse.version += 1
+        self.heard.renewed(self._epoch.nonce, 0, 0)
 
     def _new_epoch(self, step: NewEpoch) -> Changed:
         self._begin()
@@ -378,7 +401,7 @@ class MemoryStore:
             old = self._stamps.get(name)
             marks = living(old.writers, self._now_ms) if old else ()
             self._stamps[name] = self._anew(nonce, old, (*marks, mark))
-        return self._announced(nonce, stamps=step.stamps)
+        return self._announced(nonce, stamps=step.stamps, writer=step.writer, is_entry=True)
 
     def _inside(self, step: Inside) -> bool:
         found: dict[str, Stamp] = {}
@@ -405,8 +428,15 @@ class MemoryStore:
                 is_lost = True
                 old = None
             self._stamps[name] = self._anew(nonce, old, others)
+        changed = self._announced(
+            nonce,
+            stamps=step.stamps,
+            is_lost=is_lost,
+            writer=step.writer,
+            is_numbered=is_lost,
+        )
         if is_lost:
-            return self._announced(nonce, stamps=step.stamps, is_lost=True)
+            return changed
         return Changed(self._epoch.nonce, self._position, id=nonce)
 
     # Near tiers and leaders.

@@ -26,6 +26,7 @@ from gallery.settings import Settings, SettingsError, masked_url
 from keepwarm import ConfigurationError
 
 EXIT_USAGE = 2
+GRACE_S = 3
 EXIT_INTERRUPTED = 130  # as shells have it; seeding leaves nothing half done
 console = Console(highlight=False)
 
@@ -56,7 +57,13 @@ def main() -> int:
         _tell(settings, listener.getsockname()[1])
         server = uvicorn.Server(
             uvicorn.Config(
-                app, log_config=None, log_level="warning", access_log=False, server_header=False
+                app,
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_S,  # streams to browsers end with it only
+                ws_per_message_deflate=False,  # 300 KB a browser, for messages of 100 bytes
             )
         )
         # Uvicorn ends cleanly at Ctrl-C, and then raises it once more.

@@ -31,12 +31,13 @@ from gallery.web.context import Parts
 from gallery.web.frontend import Frontend
 from gallery.web.guards import BodyLimit, BrowserRules, SameSiteWrites
 from gallery.web.hints import EarlyHints
+from gallery.web.live import install_live, live_secret
 from gallery.web.passwords import Passwords
 from gallery.web.problems import install_problems
 from gallery.web.reporting import KeepsCost, TellsHits
 from gallery.web.throttle import Throttle
 from gallery.writing import Writes
-from keepwarm import Cache, HTTPCache
+from keepwarm import Cache, HTTPCache, LiveHeaders
 from keepwarm.frameworks import fastapi as keepwarm_fastapi
 
 DESCRIPTION = "Fifty thousand painted characters, their admirers, and a cache in front of it all."
@@ -112,6 +113,8 @@ def create_app(
         app.include_router(part.router)
     frontend = Frontend.load()
     pages.install_pages(app, frontend)
+    secret = live_secret(settings)
+    install_live(app, cache, secret)
     install_schemas(app)
     install_problems(app)
 
@@ -129,6 +132,7 @@ def create_app(
     if keeps_responses:
         app.add_middleware(HTTPCache, cache=cache, routes=ROUTES, cdn=True, stale_on_error=False)
     app.add_middleware(TellsHits)
+    app.add_middleware(LiveHeaders, cache=cache, secret=secret)
     if frontend.script:
         app.add_middleware(EarlyHints, script=frontend.script)
     return app

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from keepwarm.core.entry import Seen
+from keepwarm.core.heard import Heard
 from keepwarm.core.mirror import Mirror
 from keepwarm.core.steps import (
     AwaitLeader,
@@ -75,6 +76,11 @@ class AsyncRedis:
 
         self._bulk = Bulk(lambda: self._link.address)
         self._reads = Reads(self._link, self._operations, self._bulk, self.mirror, self._away)
+
+    @property
+    def heard(self) -> Heard:
+        """Every change announced so far."""
+        return self._link.heard
 
     @property
     def is_up(self) -> bool:

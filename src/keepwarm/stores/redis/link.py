@@ -21,6 +21,7 @@ from typing import Any
 
 import hiredis
 
+from keepwarm.core.heard import Heard
 from keepwarm.core.mirror import Mirror
 from keepwarm.core.steps import Changed, Handed, Holder, Renewed, Strike
 from keepwarm.core.times import Times
@@ -67,6 +68,8 @@ class Link:
         self.mirror = mirror
         self.why = ""
         """Why the link is down, in a word; empty while it is up or was never needed."""
+        self.heard = Heard()
+        """Every change announced so far: what the browsers' channel is fed from."""
         self.hears = False
         """Whether announcements reach us: without, the near tier must ask each time."""
         self.is_mute = False
@@ -251,6 +254,7 @@ class Link:
         if wire is not self._wire:
             return
         self._wire, self._has_failed = None, True
+        self.heard.lost()
         if self.mirror is not None:
             self.mirror.forget()
         self._operations.leading.clear()
@@ -305,6 +309,7 @@ class Link:
             self._ahead_ms = renewed.server_ms - int(boot_s() * 1000)
             if mirror is not None:
                 mirror.renewed(step, renewed, boot_s())
+            self.heard.renewed(renewed.epoch.nonce, renewed.position, renewed.told)
             return renewed
 
         deadline = asyncio.get_running_loop().time() + self._times.operation_s
@@ -378,9 +383,13 @@ class Link:
 
     def _told(self, message: bytes) -> None:
         told, mirror = parse_told(message), self.mirror
-        if told is None or mirror is None:
+        if told is None:
             return
-        mirror.told(told)  # obeyed first, confirmed only then
+        if mirror is not None and told.is_numbered:
+            mirror.told(told)  # obeyed first, told and confirmed only then
+        self.heard.told(told)
+        if mirror is None:
+            return
         if told.reply_to == self._me:
             self._confirm(told.id, (self._me, mirror.incarnation))
         elif told.reply_to != "-" and mirror.incarnation and self._wire is not None:

@@ -409,14 +409,19 @@ def parse_told(raw: bytes) -> Told | None:
     if len(words) < 5 or not is_number(words[1]):
         return None
     epoch, number, id_, reply_to, kind, *rest = words
+    stamps, position, what, writer = (*rest, "", "", "", "")[:4]
     return Told(
         epoch,
         int(number),
         id_,
         reply_to,
-        stamps=tuple(rest[0].split(",")) if kind == "s" and rest and rest[0] else (),
+        stamps=tuple(stamps.split(",")) if kind in ("s", "l") and stamps else (),
         patterns=kind == "p",
         everything=kind == "e",
+        position=int(position) if is_number(position) else 0,
+        writer=writer,
+        is_entry=what == "enters",
+        is_numbered=kind != "l",
     )
 
 

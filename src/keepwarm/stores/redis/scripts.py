@@ -12,7 +12,9 @@ new one on any other server, so that an old snapshot or a failover and back revi
 
 A change that may end what a near tier holds is announced on the channel `{namespace}:told`,
 numbered without gaps, in the same script: who is subscribed on the connection on which he
-renews his lease cannot miss one without noticing. See decisions/0007-announcements.md.
+renews his lease cannot miss one without noticing. See decisions/0007-announcements.md. A
+writer's leaving ends nothing in a near tier and has no number, but is told, too: browsers
+may show what was there before his commit. See decisions/0014-live.md.
 """
 
 from dataclasses import dataclass
@@ -235,7 +237,7 @@ for i = 4, #KEYS do
   end
 end
 moved(nonce, n, told)
-announce(nonce, int(told), ARGV[1], ARGV[4], 's', names(4))
+announce(nonce, int(told), ARGV[1], ARGV[4], 's', names(4), int(n))
 return {nonce, n, registry(ARGV[1])}
 """)
 
@@ -254,7 +256,7 @@ for i = 4, #KEYS do
   redis.call('SET', KEYS[i], join({ARGV[1], ARGV[1], n, trial, inside}))
 end
 moved(nonce, n, told)
-announce(nonce, int(told), ARGV[1], ARGV[4], 's', names(4))
+announce(nonce, int(told), ARGV[1], ARGV[4], 's', names(4), int(n), 'enters', ARGV[3])
 return {nonce, n, registry(ARGV[1])}
 """)
 
@@ -307,13 +309,13 @@ for i = 4, #KEYS do
   local others = #kept > 0 and table.concat(kept, ',') or '-'
   redis.call('SET', KEYS[i], join({ARGV[1], ARGV[1], n, trial, others}))
 end
-local all = {}
+local all, kind, to = {}, 'l', '-'
 if lost == 1 then
-  told = told + 1
+  told, kind, to = told + 1, 's', ARGV[4]
   all = registry(ARGV[1])
 end
 moved(nonce, n, told)
-if lost == 1 then announce(nonce, int(told), ARGV[1], ARGV[4], 's', names(4)) end
+announce(nonce, int(told), ARGV[1], to, kind, names(4), int(n), 'leaves', ARGV[3])
 return {nonce, n, all, lost}
 """)
 
@@ -343,7 +345,7 @@ local text = nonce .. '\\n' .. int(floor) .. '\\n' .. table.concat(lines, '\\n')
 redis.call('SET', KEYS[4], text)
 redis.call('SET', KEYS[1], nonce .. ' ' .. int(n) .. string.match(epoch, '( %S+)$'))
 moved(nonce, n, told)
-announce(nonce, int(told), ARGV[1], ARGV[4], 'p')
+announce(nonce, int(told), ARGV[1], ARGV[4], 'p', '-', int(n))
 return {nonce, n, registry(ARGV[1])}
 """)
 
@@ -351,7 +353,7 @@ return {nonce, n, registry(ARGV[1])}
 NEW_EPOCH = _script("""
 begin(ARGV[1])
 moved(ARGV[1], 0, 1)
-announce(ARGV[1], '1', ARGV[1], ARGV[2], 'e')
+announce(ARGV[1], '1', ARGV[1], ARGV[2], 'e', '-', '0')
 return {ARGV[1], 0, registry(ARGV[1])}
 """)
 

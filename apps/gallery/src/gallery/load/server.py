@@ -47,6 +47,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=3,
+        ws_per_message_deflate=False,
         backlog=4096,
     )
     uvicorn.Server(config).run()
