@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
-import { defaultClientConditions, type Plugin } from "vite";
+import { defaultClientConditions, defaultServerConditions, type Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 // What Python serves: it reads the manifest and writes the page around it.
@@ -33,6 +33,10 @@ export default defineConfig({
   publicDir: false,
   plugins: [compressed()],
   resolve: { conditions: ["keepwarm-source", ...defaultClientConditions] },
+  ssr: {
+    noExternal: ["@keepwarm/live"], // Vitest resolves as a server would
+    resolve: { conditions: ["keepwarm-source", ...defaultServerConditions] },
+  },
   css: { modules: { generateScopedName: scopedName } },
   build: {
     outDir: BUILT,
@@ -52,5 +56,9 @@ export default defineConfig({
       },
     },
   },
-  test: { include: ["tests/**/*.test.{ts,tsx}"], environment: "node" },
+  test: {
+    include: ["tests/**/*.test.{ts,tsx}"],
+    environment: "node",
+    css: { include: /./, modules: { classNameStrategy: "scoped" } }, // as in the build
+  },
 });

@@ -1,17 +1,18 @@
 import { useQuery } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
-import { Redirect, Route, Switch, useLocation, useSearch } from "wouter";
+import { Redirect, Route, Switch, useLocation } from "wouter";
 import { homeOf } from "./api/first";
 import { queries } from "./api/queries";
 import type { Mode, User } from "./api/types";
+import { loadCharacter } from "./pages/chunks";
 import { Featured } from "./pages/featured";
 import { Wall } from "./pages/wall";
-import { loadCharacter } from "./pages/chunks";
 import { Footer } from "./shell/footer";
 import { Header } from "./shell/header";
 import { Modes } from "./shell/modes";
 import { Offline } from "./shell/offline";
 import { Boundary } from "./ui/boundary";
+import { useSearch } from "./ui/search";
 import { Empty } from "./ui/states";
 
 // Whoever just looks does not wait for what only members use, nor the wall for other pages.
@@ -53,11 +54,20 @@ function Main({ children }: { children: ReactNode }) {
   const search = useSearch();
   const main = useRef<HTMLElement>(null);
   const shown = useRef(path + search);
+  const isBack = useRef(false);
+  useEffect(() => {
+    const wentBack = () => {
+      isBack.current = true; // the browser knows where it was on that page
+    };
+    addEventListener("popstate", wentBack);
+    return () => removeEventListener("popstate", wentBack);
+  }, []);
   useEffect(() => {
     if (shown.current === path + search) return;
     const isOtherPage = shown.current.split("?")[0] !== path;
     shown.current = path + search;
-    if (history.state !== "back") scrollTo(0, 0);
+    if (!isBack.current) scrollTo(0, 0);
+    isBack.current = false;
     if (isOtherPage) main.current?.focus({ preventScroll: true });
   }, [path, search]);
   return (

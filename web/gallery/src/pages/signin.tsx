@@ -1,7 +1,8 @@
 import { type FormEvent, useState } from "react";
-import { useLocation, useSearch } from "wouter";
+import { useLocation } from "wouter";
 import { useSignIn } from "../api/writes";
 import forms from "../ui/forms.module.css";
+import { useSearch } from "../ui/search";
 import { Refusal } from "../ui/states";
 import { useTitle } from "../ui/title";
 

@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ChangeEvent, useEffect } from "react";
-import { Link, useLocation, useSearch } from "wouter";
+import { Link, useLocation } from "wouter";
 import { type ListParams, PAGE_SIZE, paramsOf, wallAddress } from "../api/params";
 import { queries } from "../api/queries";
 import type { Mode, Page } from "../api/types";
@@ -8,6 +8,7 @@ import { Cards } from "../cards/cards";
 import cards from "../cards/cards.module.css";
 import { plural } from "../cards/words";
 import { titleOf } from "../shell/modes";
+import { useSearch } from "../ui/search";
 import { Empty, Failed, WaitingCards } from "../ui/states";
 import { useTitle } from "../ui/title";
 import css from "./wall.module.css";

@@ -1,8 +1,9 @@
 import { type FormEvent, useRef } from "react";
-import { Link, useLocation, useSearch } from "wouter";
+import { Link, useLocation } from "wouter";
 import { wallAddress } from "../api/params";
 import type { User } from "../api/types";
 import { useSignOut } from "../api/writes";
+import { useSearch } from "../ui/search";
 import css from "./header.module.css";
 
 export function Header({ user }: { user: User | null }) {

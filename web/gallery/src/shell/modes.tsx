@@ -1,6 +1,7 @@
-import { Link, useLocation, useSearch } from "wouter";
+import { Link, useLocation } from "wouter";
 import { paramsOf } from "../api/params";
 import type { Mode } from "../api/types";
+import { useSearch } from "../ui/search";
 import css from "./modes.module.css";
 
 const COLLECTIONS: [Mode, string, string][] = [

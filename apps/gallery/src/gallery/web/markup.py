@@ -73,7 +73,9 @@ class Asked:
                 parts.pop(name, None)
             else:
                 parts[name] = str(value)
-        return f"/?{urlencode(parts)}" if parts else "/"
+        # As URLSearchParams writes it, which leaves other characters alone than Python does.
+        text = urlencode(parts, safe="*").replace("~", "%7E")
+        return f"/?{text}" if text else "/"
 
 
 def count(number: int) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from fastapi import APIRouter, FastAPI, Request
@@ -51,7 +52,7 @@ async def home(request: Request, parts: Reach) -> Response:
     opens_with = preferences.sort if preferences else Mode.TRENDING
     if opens_with is Mode.FEATURED and not request.url.query:
         return await _featured(request, parts, user, preferences)
-    asked = asked_of(dict(request.query_params), opens_with)
+    asked = asked_of(query_of(request.url.query), opens_with)
     filters = Filters(**asked.narrowed)
     stamps = Stamps(request)
     with stamps.of("list"):
@@ -214,6 +215,14 @@ class Stamps:
         if told is not None:
             position, tags = told
             self.found[part] = {"position": position, "tags": tags}
+
+
+def query_of(text: str) -> dict[str, str]:
+    """The parts of a query; of one that comes twice the first, as in the browser."""
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        found.setdefault(name, value)
+    return found
 
 
 def asked_of(query: Mapping[str, str], opens_with: Mode) -> Asked:
