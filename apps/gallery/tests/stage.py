@@ -28,6 +28,8 @@ from keepwarm.stores.redis.server import EmbeddedServer
 from keepwarm.testing.faults import FaultProxy
 
 ROOT = Path(__file__).parents[3]
+NAIVE = ROOT / ".run" / "naive"
+BESIDE = Path(__file__).with_name("beside.py")
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
     "--headless=new",
@@ -49,13 +51,16 @@ class Stage:
     browser: Browser
     address: str
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, with_naive: bool = False) -> None:
         self._data = data
+        self._command = [str(BESIDE)] if with_naive else ["-m", "gallery"]
         self._stack = ExitStack()
         self._store = EmbeddedServer(tcp=True)
 
     def __enter__(self) -> Self:
         build()
+        if BESIDE.name in self._command[0]:
+            build_naive()
         self._store.start()
         self._stack.callback(self._store.stop)
         self.network = FaultProxy(self._store.url).start()
@@ -73,7 +78,7 @@ class Stage:
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         given = {"GALLERY_DATA": str(self._data), "GALLERY_SIZE": "small", "PORT": "0"}
         process = subprocess.Popen(
-            [sys.executable, "-m", "gallery"],
+            [sys.executable, *self._command],
             env={**kept, **given, "REDIS_URL": store, "COLUMNS": "200"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -150,6 +155,10 @@ class Visit:
             "Object.keys(document.querySelector('main') ?? {}).some(k => k.startsWith('__react'))"
         )
 
+    def settles(self) -> None:
+        """Return once no list is shown in the place of another."""
+        self.page.wait_for_function("!document.querySelector('[aria-busy=true]')")
+
     def signs_in(self, username: str = "u7", password: str = DEMO_PASSWORD) -> None:
         self.page.goto("/sign-in")
         self.page.get_by_label("Name").fill(username)
@@ -165,6 +174,29 @@ def build() -> None:
     """Today's front end."""
     made = subprocess.run(["scripts/built.sh"], cwd=ROOT, capture_output=True, text=True)
     assert made.returncode == 0, made.stdout + made.stderr
+
+
+def build_naive() -> None:
+    """The page to compare with."""
+    made = subprocess.run(
+        ["scripts/web.sh", "npx", "vite", "build", "--logLevel", "warn", "gallery/naive"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+
+
+def axe() -> str:
+    """The source of axe-core, which finds what keeps people out."""
+    made = subprocess.run(
+        ["scripts/audit.sh", "node", "-p", "require.resolve('axe-core/axe.min.js')"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+    return Path(made.stdout.strip()).read_text()
 
 
 def a_picture() -> Path:

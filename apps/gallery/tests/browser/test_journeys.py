@@ -67,14 +67,15 @@ def test_pages_are_found_by_search_filters_and_turning(visitor: Visit) -> None:
     page.wait_for_url("**species=elf**")
     page.get_by_role("link", name="All", exact=True).click()
     page.get_by_role("heading", level=1, name="All").wait_for()
+    visitor.settles()
     before = page.locator("main li h2").first.inner_text()
     page.get_by_role("link", name="Next").click()
     page.get_by_text(re.compile("^Page 2 of")).wait_for()
-    page.wait_for_function(
-        "before => document.querySelector('main li h2').innerText !== before", arg=before
-    )
+    visitor.settles()
+    assert page.locator("main li h2").first.inner_text() != before
     page.go_back()
     page.get_by_text(re.compile("^Page 1 of")).wait_for()
+    visitor.settles()
     assert page.locator("main li h2").first.inner_text() == before
 
 
@@ -156,7 +157,7 @@ def test_character_is_made_changed_and_deleted(visitor: Visit) -> None:
     page.get_by_role("heading", level=1, name="My gallery").wait_for()
     page.get_by_role("link", name="Newest", exact=True).click()
     page.get_by_role("heading", level=1, name="Newest").wait_for()
-    page.wait_for_function("!document.querySelector('[aria-busy=true]')")
+    visitor.settles()
     assert page.locator("main li h2", has_text="Wren Renamed").count() == 0
 
 
