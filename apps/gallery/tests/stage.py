@@ -152,12 +152,12 @@ class Visit:
     def is_ready(self) -> None:
         """Return once the script has taken the page over."""
         self.page.wait_for_function(
-            "Object.keys(document.querySelector('main') ?? {}).some(k => k.startsWith('__react'))"
+            "() => Object.keys(document.querySelector('main') ?? {}).some(k => k.startsWith('__react'))"
         )
 
     def settles(self) -> None:
         """Return once no list is shown in the place of another."""
-        self.page.wait_for_function("!document.querySelector('[aria-busy=true]')")
+        self.page.wait_for_function("() => !document.querySelector('[aria-busy=true]')")
 
     def signs_in(self, username: str = "u7", password: str = DEMO_PASSWORD) -> None:
         self.page.goto("/sign-in")

@@ -95,7 +95,7 @@ def test_first_screen_asks_for_few_pictures(stage: Stage, size: str, path: str) 
         # And the others come when they are scrolled near.
         visit.page.keyboard.press("End")
         visit.page.wait_for_function(
-            "[...document.querySelectorAll('main picture img')].length === 24"
+            "() => [...document.querySelectorAll('main picture img')].length === 24"
         )
 
 
@@ -121,7 +121,7 @@ def test_first_row_comes_before_the_rest(stage: Stage) -> None:
 def settled(page: Page) -> None:
     """Every picture on the screen is there."""
     page.wait_for_function(
-        """[...document.images].every((image) =>
+        """() => [...document.images].every((image) =>
             image.complete || image.getBoundingClientRect().top > innerHeight + 200)"""
     )
 

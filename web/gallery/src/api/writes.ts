@@ -7,7 +7,7 @@ import { type QueryClient, useMutation, useQueryClient } from "@tanstack/react-q
 import { call } from "./client";
 import { reconnect } from "./live";
 import { queries } from "./queries";
-import type { Character, CharacterInput, Image, Job, Me, Preferences } from "./types";
+import type { Card, Cards, Character, CharacterInput, Image, Job, Me, Preferences } from "./types";
 
 const marked = (client: QueryClient, ...key: unknown[]) =>
   client.invalidateQueries({ queryKey: key });
@@ -50,6 +50,22 @@ export function useCreate() {
   });
 }
 
+/** Cards in every list that is held, on show or not: no page may show what one just ended. */
+function inLists(client: QueryClient, change: (cards: Card[]) => Card[]): void {
+  client.setQueriesData<Cards>(
+    { queryKey: ["characters"], predicate: ({ state }) => isList(state.data) },
+    (list) => list && { ...list, items: change(list.items) },
+  );
+}
+
+const isList = (data: unknown): boolean => Array.isArray((data as Cards | undefined)?.items);
+
+/** `card` as it looks after its character became `made`. */
+export function asCard(card: Card, made: Character): Card {
+  const { name, picture, tones, tags } = made;
+  return card.id === made.id ? { ...card, name, picture, tones, tags } : card;
+}
+
 export function useEdit(id: number) {
   const client = useQueryClient();
   return useMutation({
@@ -57,6 +73,7 @@ export function useEdit(id: number) {
       call<Character>(`/api/characters/${id}`, { method: "PATCH", body: input }),
     onSuccess: (made) => {
       client.setQueryData(queries.character(id).queryKey, made);
+      inLists(client, (cards) => cards.map((card) => asCard(card, made)));
       return charactersChanged(client, id);
     },
   });
@@ -66,13 +83,16 @@ export function useRemove(id: number) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: () => call<null>(`/api/characters/${id}`, { method: "DELETE" }),
-    onSuccess: () => charactersChanged(client, id),
+    onSuccess: () => {
+      inLists(client, (cards) => cards.filter((card) => card.id !== id));
+      return charactersChanged(client, id);
+    },
   });
 }
 
 /** Everything about characters is marked, except the one whose newest state we were given. */
 async function charactersChanged(client: QueryClient, id: number): Promise<void> {
-  const [own] = [queries.character(id).queryKey];
+  const own = queries.character(id).queryKey;
   await client.invalidateQueries({
     predicate: ({ queryKey: [kind, what, which] }) =>
       (kind === "characters" && !(what === own[1] && which === own[2])) ||

@@ -17,10 +17,13 @@ import { Images } from "./images";
 
 /** Everything about one character, and what its reader may do with it. */
 export function Character({ id, user }: { id: number; user: User | null }) {
-  const found = useQuery(queries.character(id));
+  const remove = useRemove(id);
+  // What is being deleted is not fetched again, however loudly its end is told.
+  const enabled = remove.isIdle || remove.isError;
+  const found = useQuery({ ...queries.character(id), enabled });
   useTitle(found.data?.name);
   useCountedView(id);
-  if (found.data) return <Shown found={found.data} user={user} />;
+  if (found.data) return <Shown found={found.data} user={user} remove={remove} />;
   if (found.isError) return <Failed error={found.error} again={() => found.refetch()} />;
   return <Waiting />;
 }
@@ -32,9 +35,16 @@ function useCountedView(id: number): void {
   }, [id]);
 }
 
-function Shown({ found, user }: { found: Found; user: User | null }) {
-  const images = useQuery(queries.imagesOf(found.id));
-  const similar = useQuery(queries.similar(found.id));
+interface ShownProps {
+  found: Found;
+  user: User | null;
+  remove: ReturnType<typeof useRemove>;
+}
+
+function Shown({ found, user, remove }: ShownProps) {
+  const enabled = remove.isIdle || remove.isError;
+  const images = useQuery({ ...queries.imagesOf(found.id), enabled });
+  const similar = useQuery({ ...queries.similar(found.id), enabled });
   const of = { kind: "portrait", id: found.id, digest: found.picture } as const;
   return (
     <>
@@ -56,7 +66,7 @@ function Shown({ found, user }: { found: Found; user: User | null }) {
               {found.creator}
             </Link>
           </p>
-          <Doing found={found} user={user} />
+          <Doing found={found} user={user} remove={remove} />
           <p className={css.story}>{found.description}</p>
           <ul className={css.tags} aria-label="Tags">
             {found.tags.map((tag) => (
@@ -104,7 +114,7 @@ function Facts({ found }: { found: Found }) {
   );
 }
 
-function Doing({ found, user }: { found: Found; user: User | null }) {
+function Doing({ found, user, remove }: ShownProps) {
   const [isLeaving, setLeaving] = useState(false);
   return (
     <div className={css.doing}>
@@ -120,7 +130,7 @@ function Doing({ found, user }: { found: Found; user: User | null }) {
           </button>
         </>
       )}
-      {isLeaving && <Removal found={found} onClose={() => setLeaving(false)} />}
+      {isLeaving && <Removal found={found} remove={remove} onClose={() => setLeaving(false)} />}
     </div>
   );
 }
@@ -191,8 +201,11 @@ function AddImage({ id, username }: { id: number; username: string }) {
   );
 }
 
-function Removal({ found, onClose }: { found: Found; onClose: () => void }) {
-  const remove = useRemove(found.id);
+interface RemovalProps extends Omit<ShownProps, "user"> {
+  onClose: () => void;
+}
+
+function Removal({ found, remove, onClose }: RemovalProps) {
   const [, go] = useLocation();
   return (
     <Confirm
