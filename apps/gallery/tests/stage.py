@@ -50,22 +50,27 @@ class Stage:
 
     browser: Browser
     address: str
+    #: Of a second process on the same data and store, if there is one.
+    far: str
 
-    def __init__(self, data: Path, *, with_naive: bool = False) -> None:
+    def __init__(self, data: Path, *, with_naive: bool = False, with_far: bool = False) -> None:
         self._data = data
+        self._with_far = with_far
         self._command = [str(BESIDE)] if with_naive else ["-m", "gallery"]
         self._stack = ExitStack()
-        self._store = EmbeddedServer(tcp=True)
+        self.store = EmbeddedServer(tcp=True)
 
     def __enter__(self) -> Self:
         build()
         if BESIDE.name in self._command[0]:
             build_naive()
-        self._store.start()
-        self._stack.callback(self._store.stop)
-        self.network = FaultProxy(self._store.url).start()
+        self.store.start()
+        self._stack.callback(self.store.stop)
+        self.network = FaultProxy(self.store.url).start()
         self._stack.callback(self.network.close)
         self.address = self._start(self.network.url)
+        if self._with_far:
+            self.far = self._start(self.network.url)
         playwright = self._stack.enter_context(sync_playwright())
         self.browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         self._stack.callback(self.browser.close)
@@ -101,9 +106,9 @@ class Stage:
         assert found, output
         return found[0]
 
-    def api(self) -> httpx.Client:
+    def api(self, address: str | None = None) -> httpx.Client:
         """Somebody without a browser."""
-        return httpx.Client(base_url=self.address, trust_env=False, timeout=20)
+        return httpx.Client(base_url=address or self.address, trust_env=False, timeout=20)
 
     @contextmanager
     def visit(
@@ -152,7 +157,8 @@ class Visit:
     def is_ready(self) -> None:
         """Return once the script has taken the page over."""
         self.page.wait_for_function(
-            "() => Object.keys(document.querySelector('main') ?? {}).some(k => k.startsWith('__react'))"
+            """() => Object.keys(document.querySelector('main') ?? {})
+                .some((key) => key.startsWith('__react'))"""
         )
 
     def settles(self) -> None:

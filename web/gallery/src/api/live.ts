@@ -16,6 +16,9 @@ let live: Live | null = null;
 /** Connect, from the place on where the page's own data was read. */
 export function connect(client: QueryClient, position: string): LiveQueries {
   live = new Live("/live", { position });
+  live.onState((state) => {
+    document.documentElement.dataset.live = state;
+  });
   fetchWith(live.fetch);
   return liveQueries(live, client);
 }

@@ -2,7 +2,8 @@
 
 A page is made of cached parts at each request and is not cached as a whole: it differs by
 reader, and putting it together costs about a millisecond. What is in it is as current as any
-API answer, and it says so in the same fields.
+API answer, and it says so in the same fields. While too much is being computed the page comes
+without its first screen, and the front end asks the API until it is there.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from gallery.web.media import IMMUTABLE
 from gallery.web.problems import not_found
 from gallery.web.shell import Page
 from gallery.web.views import ImagesView, card_views, character_view, image_view, media_path
-from keepwarm import collect
+from keepwarm import FillTimeout, Overloaded, collect
 
 STATIC = Path(__file__).parent.parent / "static"
 #: Where the live channel's middleware says what its fields would, of some outcomes.
@@ -48,6 +49,13 @@ _json = msgspec.json.Encoder()
 async def home(request: Request, parts: Reach) -> Response:
     """A page of a list; without a word in the address the one its reader opens with."""
     user = await whoever_asks(request, parts)
+    try:
+        return await _home(request, parts, user)
+    except (Overloaded, FillTimeout):
+        return await _plain(request, parts, user, "Gallery", status=503)
+
+
+async def _home(request: Request, parts: Parts, user: UserInfo | None) -> Response:
     preferences = await parts.reads.preferences(user.id) if user else None
     opens_with = preferences.sort if preferences else Mode.TRENDING
     if opens_with is Mode.FEATURED and not request.url.query:
@@ -91,8 +99,11 @@ async def home(request: Request, parts: Reach) -> Response:
 @router.get("/featured")
 async def featured(request: Request, parts: Reach) -> Response:
     user = await whoever_asks(request, parts)
-    preferences = await parts.reads.preferences(user.id) if user else None
-    return await _featured(request, parts, user, preferences)
+    try:
+        preferences = await parts.reads.preferences(user.id) if user else None
+        return await _featured(request, parts, user, preferences)
+    except (Overloaded, FillTimeout):
+        return await _plain(request, parts, user, "Featured", status=503)
 
 
 async def _featured(
@@ -126,6 +137,15 @@ async def _featured(
 async def character(character_id: int, request: Request, parts: Reach) -> Response:
     """The data, and the portrait's address before any script asks for it."""
     user = await whoever_asks(request, parts)
+    try:
+        return await _character(character_id, request, parts, user)
+    except (Overloaded, FillTimeout):
+        return await _plain(request, parts, user, "Gallery", status=503)
+
+
+async def _character(
+    character_id: int, request: Request, parts: Parts, user: UserInfo | None
+) -> Response:
     stamps = Stamps(request)
     with stamps.of("character"):
         found = await parts.reads.character(character_id) if character_id <= LARGEST_ID else None
