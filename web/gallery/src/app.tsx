@@ -110,7 +110,7 @@ function Pages({ user, home }: { user: User | null; home: Mode }) {
       </Route>
       <Route path="/sign-in">
         <Suspense fallback={WAITING}>
-          <SignIn />
+          <SignIn user={user} />
         </Suspense>
       </Route>
       <Route>

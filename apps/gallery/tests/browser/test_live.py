@@ -36,6 +36,7 @@ class Writer:
         ).json()
         client.headers["X-CSRF-Token"] = answer["csrf_token"]
         wanted = {"name": "Name 0", "description": "Written often.", "tags": ["testing"]}
+        wanted["attributes"] = {"species": "elf"}
         made = client.post("/api/characters", json=wanted)
         assert made.status_code == 201, made.text
         self._found = made.json()

@@ -168,8 +168,12 @@ function Editor({ title, verb, before, isPending, error, back, onSave, children 
           {Object.entries(known).map(([name, choices]) => (
             <label key={name}>
               {labelled(name)}
-              <select name={`attribute:${name}`} defaultValue={before.attributes[name] ?? ""}>
-                <option value="">as it comes</option>
+              <select
+                name={`attribute:${name}`}
+                required={name === REQUIRED}
+                defaultValue={before.attributes[name] ?? ""}
+              >
+                <option value="">{name === REQUIRED ? "choose one" : "as it comes"}</option>
                 {withOwn(before.attributes[name], choices).map((each) => (
                   <option key={each} value={each}>
                     {each}
@@ -193,6 +197,9 @@ function Editor({ title, verb, before, isPending, error, back, onSave, children 
     </form>
   );
 }
+
+/** Lists are narrowed by it, so everybody has one. */
+const REQUIRED = "species";
 
 const labelled = (name: string): string => {
   const words = name.replaceAll("_", " ").replace("hue", "colour");

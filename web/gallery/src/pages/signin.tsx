@@ -1,5 +1,6 @@
 import { type FormEvent, useState } from "react";
-import { useLocation } from "wouter";
+import { Redirect } from "wouter";
+import type { User } from "../api/types";
 import { useSignIn } from "../api/writes";
 import forms from "../ui/forms.module.css";
 import { useSearch } from "../ui/search";
@@ -7,10 +8,9 @@ import { Refusal } from "../ui/states";
 import { useTitle } from "../ui/title";
 
 /** Signing in, or becoming somebody who can; afterwards on to where one wanted to go. */
-export function SignIn() {
+export function SignIn({ user }: { user: User | null }) {
   const [isNew, setNew] = useState(false);
   const search = useSearch();
-  const [, go] = useLocation();
   const enter = useSignIn(isNew ? "/api/auth/register" : "/api/auth/login");
   const title = isNew ? "Make an account" : "Sign in";
   useTitle(title);
@@ -18,11 +18,14 @@ export function SignIn() {
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const given = new FormData(event.currentTarget);
-    enter.mutate(
-      { username: String(given.get("username")), password: String(given.get("password")) },
-      { onSuccess: () => go(nextOf(search), { replace: true }) },
-    );
+    enter.mutate({
+      username: String(given.get("username")),
+      password: String(given.get("password")),
+    });
   }
+
+  // Not where the answer comes in: a page for members would not know them yet, and send them back.
+  if (user) return <Redirect to={nextOf(search)} replace />;
 
   return (
     <form className={forms.narrow} onSubmit={submit}>
