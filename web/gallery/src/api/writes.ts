@@ -169,6 +169,7 @@ export function useSignOut() {
 
 /** Another reader from now on: nothing that was fetched for the one before may be shown. */
 function becomes(client: QueryClient, me: Me): void {
+  const isMembers = ([kind]: readonly unknown[]) => kind === "preferences" || kind === "jobs";
   const isAnybodys = ([kind, what]: readonly unknown[]) =>
     kind === "facets" ||
     kind === "words" ||
@@ -177,6 +178,8 @@ function becomes(client: QueryClient, me: Me): void {
   client.removeQueries({ predicate: ({ queryKey }) => !isAnybodys(queryKey), type: "inactive" });
   client.setQueryData(queries.me().queryKey, { user: me.user });
   reconnect();
+  // On show or not: strangers must not even ask for these.
+  client.removeQueries({ predicate: ({ queryKey }) => isMembers(queryKey) });
   void client.resetQueries({
     predicate: ({ queryKey }) => queryKey[0] !== "me" && !isAnybodys(queryKey),
   });
