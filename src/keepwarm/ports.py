@@ -77,6 +77,9 @@ class BlockingShared(Protocol):
     def mirror(self) -> Mirror | None: ...
 
     @property
+    def heard(self) -> Heard: ...
+
+    @property
     def is_up(self) -> bool: ...
 
     @property

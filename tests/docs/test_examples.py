@@ -17,6 +17,7 @@ PAGES = [
     "docs/stores.md",
     "docs/worlds.md",
     "docs/http.md",
+    "docs/live.md",
 ]
 
 

@@ -342,11 +342,11 @@ def test_nothing_is_missed_unnoticed(schedule: Any, said: list[str]) -> None:
     assert ear.said == said
 
 
-def test_the_first_word_of_a_store_is_no_reason_to_reset() -> None:
+def test_the_first_word_of_a_store_is_where_hearing_begins() -> None:
     heard, ear = Heard(), Ear()
     heard.listen(ear)
 
     heard.renewed("e", 50, 5)
 
-    assert ear.said == []
+    assert ear.said == ["missed"]
     assert (heard.position, heard.last) == (50, 50)

@@ -12,6 +12,7 @@ import pytest
 
 from asgi.stage import ask
 from keepwarm import Cache, ConfigurationError, HTTPCache, LiveHeaders, Shared, fill
+from keepwarm.asgi.report import CacheReport
 from keepwarm.live.signs import MOST_LABELS
 from keepwarm.stores.redis.server import EmbeddedServer
 from live.stage import SECRET, Browser, Held, Site, Table, held, opened, position, websocket
@@ -267,6 +268,15 @@ async def test_a_response_without_cached_calls_takes_no_part(site: Site) -> None
     answer = await site.get("/static")
 
     assert answer.get("keepwarm-position") is answer.get("keepwarm-tags") is None
+
+
+async def test_a_collector_between_hides_nothing(site: Site) -> None:
+    """`CacheReport` stands inside: what it is told, we must know when the response starts."""
+    site.front = LiveHeaders(CacheReport(site.app), site.cache, secret=SECRET)
+    one = await site.hold("/rows/5")
+    browser = await told(site, lambda: site.table.write(5, 1))
+
+    assert browser.is_stale(one)
 
 
 async def test_what_an_app_says_itself_in_our_fields_is_dropped(site: Site) -> None:

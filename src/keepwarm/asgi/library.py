@@ -24,7 +24,7 @@ from keepwarm.asgi.record import (
     unpack,
 )
 from keepwarm.core.entry import Stored
-from keepwarm.core.outcome import Reason, Tier
+from keepwarm.core.outcome import Reason
 from keepwarm.core.stamps import Token
 from keepwarm.core.steps import Subject
 from keepwarm.engine.context import RunningFill
@@ -77,7 +77,7 @@ class Library:
     def tell(self, found: Record) -> None:
         """Tell who listens (the browsers' channel) what an answer from `found` depends on."""
         if found.stored is not None:
-            self._shelf.tell(found.subject, found.stored, Tier.NEAR)
+            self._shelf.tell(found.subject, found.stored, found.as_of)
 
     def tell_of_fetch(self, selected: Selected) -> None:
         """The same of what is about to be fetched: the tags that its route declares."""
@@ -90,8 +90,8 @@ class Library:
     async def read(self, subject: Subject, now: float) -> Record | None:
         """The fresh and whole response that lies under a name; None for anything else."""
         began = self._shelf.clock.mono()
-        stored = await self._shelf.read(subject)
-        found = self._read(subject, stored, began) if stored is not None else None
+        read = await self._shelf.read(subject)
+        found = self._read(subject, read[0], began, read[1]) if read is not None else None
         return found if isinstance(found, Record) and now < found.ready_until else None
 
     async def look(self, asked: Asked, *, wants_token: bool, now: float) -> Selected:
@@ -105,7 +105,7 @@ class Library:
         selected = Selected(subject, token=shelved.token, was_dead=shelved.was_dead)
         if shelved.stored is None:
             return selected
-        found = self._read(subject, shelved.stored, began)
+        found = self._read(subject, shelved.stored, began, shelved.as_of)
         if isinstance(found, Record):
             found.is_current = shelved.is_current
             selected.record, selected.slot = found, self._ready.slot(subject.name)
@@ -162,7 +162,7 @@ class Library:
             selected.token = selected.token or shelved.token
             if shelved.stored is None:
                 continue
-            found = self._read(subject, shelved.stored, began)
+            found = self._read(subject, shelved.stored, began, shelved.as_of)
             if isinstance(found, Record) and (
                 selected.record is None or found.head.came_at > selected.record.head.came_at
             ):
@@ -172,7 +172,9 @@ class Library:
     def _variant_subject(self, subject: Subject, asked: Asked, named: str) -> Subject:
         return self._shelf.subject(subject.logical, asked.variant + named, subject.tags)
 
-    def _read(self, subject: Subject, stored: Stored, began: float) -> Record | Index | None:
+    def _read(
+        self, subject: Subject, stored: Stored, began: float, as_of: int
+    ) -> Record | Index | None:
         slot = self._ready.slot(subject.name)
         known = slot.record if slot is not None else None
         if (
@@ -180,9 +182,11 @@ class Library:
             and known.stored is not None
             and (known.stored is stored or known.stored == stored)
         ):
-            known.proven_at = began
+            known.proven_at, known.as_of = began, max(known.as_of, as_of)
             return known
         found = unpack(stored.payload, subject, stored, began, self._targets)
+        if isinstance(found, Record):
+            found.as_of = as_of
         if isinstance(found, Record) and found.body is not None:
             self._ready.put(subject.name, found)
         return found

@@ -82,6 +82,8 @@ class Record:
     """The entry it came from; None for one that could not be stored."""
     terms: Terms
     proven_at: float
+    as_of: int = 0
+    """The position at which it was last compared with the store."""
     is_current: bool = True
     fields: list[Field] = field(default_factory=list)
     was_used: bool = True

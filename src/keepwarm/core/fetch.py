@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from keepwarm.core.entry import Debt, Life, Seen, Stored, names_of
 from keepwarm.core.judge import (
     capture,
+    compared_at,
     judge,
     may_cover_error,
     may_fall_back,
@@ -80,6 +81,11 @@ class Found:
     is_fresh: bool
     was_dead: bool = False
 
+    @property
+    def as_of(self) -> int:
+        """The position at which what was found was compared."""
+        return compared_at(self.stored, self.seen) if self.stored is not None else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Blind:
@@ -122,7 +128,7 @@ def peek(subject: Subject) -> Recipe[Answer | Absent]:
     if not look.is_fresh and not may_revalidate(look.stored.terms, now.wall):
         return Absent(Reason.EXPIRED)
     reason = Reason.FRESH if look.is_fresh else Reason.REVALIDATING
-    answer = yield from serve(subject, look.stored, look.tier, reason, now)
+    answer = yield from serve(subject, look.stored, look.tier, reason, now, as_of=look.as_of)
     return answer or Absent(Reason.UNDECODABLE)
 
 
@@ -198,13 +204,14 @@ def serve(
     now: Instant,
     *,
     is_proven: bool = True,
+    as_of: int = 0,
 ) -> Recipe[Answer | None]:
     """The decoded entry, or None if its bytes are not a value of the declared type."""
     decoded = yield from ask(Decode(stored.payload))
     if isinstance(decoded, Garbled):
         yield from ask(DropNear(names=(subject.name,)))
         return None
-    outcome = served(subject, stored, tier, reason, now, is_proven=is_proven)
+    outcome = served(subject, stored, tier, reason, now, is_proven=is_proven, as_of=as_of)
     return Answer(decoded.value, outcome)
 
 
@@ -212,14 +219,16 @@ def _from_found(subject: Subject, look: Found, now: Instant) -> Recipe[Answer | 
     stored = look.stored
     miss = Reason.INVALIDATED if look.was_dead else Reason.FILLED
     if stored is not None and look.is_fresh:
-        answer = yield from serve(subject, stored, look.tier, Reason.FRESH, now)
+        answer = yield from serve(subject, stored, look.tier, Reason.FRESH, now, as_of=look.as_of)
         if answer is not None:
             return answer
         stored, miss = None, Reason.UNDECODABLE
     tokens = yield from capture((subject,), look.seen, now.mono)
     token = tokens[subject.name]
     if stored is not None and may_revalidate(stored.terms, now.wall):
-        answer = yield from serve(subject, stored, look.tier, Reason.REVALIDATING, now)
+        answer = yield from serve(
+            subject, stored, look.tier, Reason.REVALIDATING, now, as_of=look.as_of
+        )
         if answer is not None:
             if token is not None:
                 yield from ask(Refresh(((subject, token),)))
@@ -313,11 +322,12 @@ def filled(subject: Subject, reply: FillReply, miss: Reason) -> Recipe[Answer | 
             collapsed=reply.was_joined or reply.was_elsewhere,
             tags=terms.tags if terms else (*subject.tags, *made.tags),
             epoch=terms.epoch if terms else reply.epoch,
-            position=terms.position if terms else reply.position,
+            position=terms.position if terms else 0,
             keys=((subject.logical, terms.own_position), *terms.keys) if terms else (),
             stamps=terms.stamps if terms and terms.is_fenced else None,
             fresh_until=terms.fresh_until if terms else 0.0,
             names=names_of(terms) if terms else _used(subject, made),
+            as_of=max(terms.position, reply.as_of) if terms else reply.as_of,
         ),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from keepwarm.core.entry import Life, Seen, Stored, names_of
 from keepwarm.core.fetch import Answer, at_once, filled, serve
-from keepwarm.core.judge import capture, judge, may_cover_error, may_revalidate
+from keepwarm.core.judge import capture, compared_at, judge, may_cover_error, may_revalidate
 from keepwarm.core.outcome import Reason, Tier
 from keepwarm.core.stamps import Token
 from keepwarm.core.steps import (
@@ -27,7 +27,8 @@ from keepwarm.core.steps import (
 )
 
 Subjects = tuple[Subject, ...]
-Alive = dict[str, tuple[Stored, Tier, Life]]
+Alive = dict[str, tuple[Stored, Tier, Life, int]]
+"""With the position at which each was compared."""
 
 
 def fetch_many(subjects: Subjects) -> Recipe[Mapping[str, Answer | Raised]]:
@@ -69,11 +70,11 @@ def peek_many(subjects: Subjects) -> Recipe[Mapping[str, Answer]]:
     for subject in subjects:
         if subject.name not in looked[1]:
             continue
-        stored, tier, life = looked[1][subject.name]
+        stored, tier, life, as_of = looked[1][subject.name]
         if life is Life.STALE and not may_revalidate(stored.terms, now.wall):
             continue
         reason = Reason.FRESH if life is Life.FRESH else Reason.REVALIDATING
-        answer = yield from serve(subject, stored, tier, reason, now)
+        answer = yield from serve(subject, stored, tier, reason, now, as_of=as_of)
         if answer is not None:
             found[subject.name] = answer
     return found
@@ -97,7 +98,7 @@ def _look_up(
         life = yield from judge(subject, near.stored, seen, now)
         if life is Life.FRESH:
             yield from ask(WriteNear(subject.name, subject.logical, near.stored, now.mono))
-            alive[subject.name] = (near.stored, Tier.NEAR, life)
+            alive[subject.name] = (near.stored, Tier.NEAR, life, compared_at(near.stored, seen))
     entries = dict(zip((s.name for s in to_read), seen.entries, strict=True))
     again = tuple(s for s in subjects if s.name in held and s.name not in alive)
     missing = {
@@ -122,7 +123,7 @@ def _look_up(
             yield from ask(DropNear(names=(subject.name,)))
             continue
         yield from ask(WriteNear(subject.name, subject.logical, stored, now.mono))
-        alive[subject.name] = (stored, Tier.SHARED, life)
+        alive[subject.name] = (stored, Tier.SHARED, life, compared_at(stored, seen))
     return seen, alive
 
 
@@ -136,12 +137,12 @@ def _answer(
         if subject.name not in alive:
             absent.append(subject)
             continue
-        stored, tier, life = alive[subject.name]
+        stored, tier, life, as_of = alive[subject.name]
         if life is not Life.FRESH and not may_revalidate(stored.terms, now.wall):
             absent.append(subject)
             continue
         reason = Reason.FRESH if life is Life.FRESH else Reason.REVALIDATING
-        answer = yield from serve(subject, stored, tier, reason, now)
+        answer = yield from serve(subject, stored, tier, reason, now, as_of=as_of)
         if answer is None:
             del alive[subject.name]
             absent.append(subject)
@@ -184,7 +185,7 @@ def _settled(
     subject: Subject, reply: FillReply, alive: Alive, now: Instant
 ) -> Recipe[Answer | Raised]:
     if isinstance(reply, Raised) and subject.name in alive:
-        stored, tier, _ = alive[subject.name]
+        stored, tier, *_ = alive[subject.name]
         if may_cover_error(stored.terms, now.wall):
             answer = yield from serve(subject, stored, tier, reply.reason, now)
             if answer is not None:

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from msgspec import structs
 
 from keepwarm.core.entry import Life, Seen, Stored, Terms, names_of
-from keepwarm.core.judge import capture, judge
+from keepwarm.core.judge import capture, compared_at, judge
 from keepwarm.core.outcome import Reason
 from keepwarm.core.stamps import Carried, Stamp, Token, merge, stamp_of_tag
 from keepwarm.core.steps import (
@@ -137,7 +137,8 @@ def _living(subject: Subject, seen: Seen, now: Instant) -> Recipe[Filled | None]
     made = Produced(
         stored.payload, decoded.value, subject.policy_name, subject.policy, terms.cost_s, terms.tags
     )
-    return Filled(made, stored, Reason.FILLED, was_elsewhere=True)
+    as_of = compared_at(stored, seen)
+    return Filled(made, stored, Reason.FILLED, was_elsewhere=True, epoch=terms.epoch, as_of=as_of)
 
 
 def _produce(wanted: Wanted) -> Recipe[Results]:
@@ -253,16 +254,14 @@ def _confirmed(drafts: Sequence[_Draft]) -> Recipe[dict[str, Mapping[str, Stamp]
 def _settle(draft: _Draft, confirmed: Mapping[str, Stamp] | None) -> Recipe[Filled]:
     """Decide whether the value may be stored, and under which terms."""
     subject, token, made = draft.subject, draft.token, draft.made
-    seen = draft.position if made.used_position is None else min(draft.position, made.used_position)
+    as_of = _as_of(token, made)
     if draft.must_be_confirmed and confirmed is None:
-        return Filled(made, None, Reason.RACED, is_joinable=False, epoch=token.epoch, position=seen)
+        return Filled(made, None, Reason.RACED, is_joinable=False, epoch=token.epoch, as_of=as_of)
     is_joinable = made.absorbed is not None
     found = tuple((n, s.nonce, s.soft) for n, s in (confirmed or {}).items())
     refused = _refused(token, made, draft.together)
     if refused is not None:
-        return Filled(
-            made, None, refused, is_joinable=is_joinable, epoch=token.epoch, position=seen
-        )
+        return Filled(made, None, refused, is_joinable=is_joinable, epoch=token.epoch, as_of=as_of)
     assert draft.together is not None
     assert made.payload is not None
     now = yield from ask(Now())
@@ -285,7 +284,19 @@ def _settle(draft: _Draft, confirmed: Mapping[str, Stamp] | None) -> Recipe[Fill
     )
     if made.fresh_until is not None and made.fresh_until < terms.fresh_until:
         terms = shortened(terms, made.fresh_until)
-    return Filled(made, Stored(terms, made.payload), Reason.FILLED, is_joinable=is_joinable)
+    return Filled(
+        made,
+        Stored(terms, made.payload),
+        Reason.FILLED,
+        is_joinable=is_joinable,
+        epoch=token.epoch,
+        as_of=as_of,
+    )
+
+
+def _as_of(token: Token, made: Produced) -> int:
+    """What the value has seen: its token's position, or less where it was made of less."""
+    return token.position if made.used_as_of is None else min(token.position, made.used_as_of)
 
 
 def _refused(token: Token, made: Produced, together: tuple[Carried, ...] | None) -> Reason | None:

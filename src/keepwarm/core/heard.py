@@ -26,7 +26,7 @@ class Listener(Protocol):
         """One change, with none missed before it."""
 
     def missed(self) -> None:
-        """Anything may have changed."""
+        """Anything may have changed; or the store has said its first word."""
 
 
 class Heard:
@@ -79,8 +79,8 @@ class Heard:
         if is_same and not (self._was_lost and position != self.position):
             self.position, self._was_lost = max(self.position, position), False
             return
-        was_new, self._was_lost = not self.epoch, False
+        self._was_lost = False
         self.epoch, self._number = epoch, number
         self.position = self.last = position
-        for listener in self._listeners if not was_new else ():
+        for listener in self._listeners:
             listener.missed()

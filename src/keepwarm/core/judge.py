@@ -107,8 +107,9 @@ def served(
     now: Instant,
     *,
     is_proven: bool = True,
+    as_of: int = 0,
 ) -> Outcome:
-    """The outcome of answering from an entry.
+    """The outcome of answering from an entry, whose stamps were compared at position `as_of`.
 
     An unproven one carries no stamps, so that no enclosing fill is stored on its word.
     """
@@ -130,4 +131,17 @@ def served(
         fresh_until=terms.fresh_until,
         filler=terms.filler,
         names=None if is_proven and terms.is_fenced else names_of(terms),
+        as_of=max(terms.position, as_of),
     )
+
+
+def compared_at(stored: Stored, seen: Seen) -> int:
+    """The position at which an entry that is alive was found unchanged by a read of the store.
+
+    0 for one that was softly invalidated: it is served all the same, but has not seen that.
+    """
+    is_same = all(
+        (stamp := seen.stamps.get(name)) is not None and stamp.soft == soft
+        for name, _, soft in stored.terms.stamps
+    )
+    return seen.position or 0 if is_same else 0

@@ -43,9 +43,10 @@ class Outcome(msgspec.Struct, frozen=True):
     `tier` is None where the origin was called. `age_s`, `ttl_s` (negative: stale for
     that long) and `cost_s` (what the origin took) are seconds. `stamps` and `position`
     travel to an enclosing fill, which then depends on them too. The value has seen every
-    change up to `position` of `epoch`; without an epoch nobody knows more than that it was
-    made during the call. `names` are the stamps it depends on where `stamps` is None and
-    they are known all the same: nothing is proven of them, but a browser can be told.
+    change up to `as_of` in `epoch`, which for a hit is where its stamps were compared;
+    without an epoch nobody knows more than that it was made during the call. `names` are
+    the stamps it depends on where `stamps` is None and they are known all the same: nothing
+    is proven of them, but a browser can be told.
     """
 
     policy: str
@@ -65,6 +66,7 @@ class Outcome(msgspec.Struct, frozen=True):
     fresh_until: float = 0.0
     filler: str = ""
     names: tuple[str, ...] | None = None
+    as_of: int = 0
 
     @property
     def depends(self) -> tuple[str, ...] | None:

@@ -36,7 +36,8 @@ class Shelved:
     """What was found, and the token of whatever is made instead.
 
     `is_current` is False for what was softly invalidated, or outlived a cached value that
-    it was made of: stale, but not dead. Without a token nothing may be stored.
+    it was made of: stale, but not dead. Without a token nothing may be stored. `as_of` is
+    the position at which what was found was compared, where the store was asked.
     """
 
     stored: Stored | None = None
@@ -44,6 +45,7 @@ class Shelved:
     tier: Tier = Tier.SHARED
     token: Token | None = None
     was_dead: bool = False
+    as_of: int = 0
 
 
 def find(subject: Subject, *, wants_token: bool) -> Recipe[Shelved]:
@@ -64,7 +66,7 @@ def find(subject: Subject, *, wants_token: bool) -> Recipe[Shelved]:
     token = None
     if wants_token:
         token = (yield from capture((subject,), look.seen, now.mono))[subject.name]
-    return Shelved(look.stored, look.is_fresh, look.tier, token, look.was_dead)
+    return Shelved(look.stored, look.is_fresh, look.tier, token, look.was_dead, look.as_of)
 
 
 def _holds(subject: Subject, held: Held, now: Instant) -> Recipe[bool]:

@@ -114,8 +114,8 @@ class Produced:
     is_skipped: bool = False
     used: tuple[str, ...] | None = ()
     """The stamps of all cached values it used, storable or not; None where one was unknown."""
-    used_position: int | None = None
-    """The oldest position of those; 0 where one has none."""
+    used_as_of: int | None = None
+    """The oldest position that those had seen; 0 where one has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +144,8 @@ class Filled:
     was_elsewhere: bool = False
     """Another process ran the origin."""
     epoch: str = ""
-    position: int = 0
-    """Of one that was not stored: what it has seen all the same, where it had a token."""
+    as_of: int = 0
+    """Every change up to it in `epoch` was seen, stored or not, where there was a token."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class Call:
             fresh_until=running.fresh_until,
             is_skipped=running.is_skipped,
             used=tuple(running.used) if running.used is not None else None,
-            used_position=running.used_position,
+            used_as_of=running.used_as_of,
         )
 
 

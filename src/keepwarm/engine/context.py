@@ -35,7 +35,7 @@ class RunningFill:
     absorbed_tags: dict[str, None] = field(default_factory=dict)
     used: dict[str, None] | None = field(default_factory=dict)
     """The stamps of every cached value that was used, storable or not; None: unknown ones."""
-    used_position: int | None = None
+    used_as_of: int | None = None
     has_slot: bool = True
     is_closed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -82,8 +82,8 @@ class RunningFill:
             self.used = None
         else:
             self.used |= dict.fromkeys(names)
-        oldest = outcome.position if self.used_position is None else self.used_position
-        self.used_position = min(oldest, outcome.position) if outcome.epoch else 0
+        oldest = outcome.as_of if self.used_as_of is None else self.used_as_of
+        self.used_as_of = min(oldest, outcome.as_of) if outcome.epoch else 0
 
 
 _running: ContextVar[RunningFill | None] = ContextVar("keepwarm_running_fill", default=None)
@@ -136,6 +136,7 @@ _collector: ContextVar["_Collected | None"] = ContextVar("keepwarm_collector", d
 class _Collected:
     """Outcomes, until the collector ends: a task that outlives it adds no more."""
 
+    around: "_Collected | None" = None
     outcomes: list[Outcome] = field(default_factory=list)
     is_closed: bool = False
 
@@ -184,10 +185,10 @@ fill = Fill()
 def collect() -> Iterator[list[Outcome]]:
     """The outcomes of all cached calls made inside, in the order in which they ended.
 
-    A collector around this one gets them too, when this one ends.
+    A collector around this one gets them too, at once: it may have to say what it knows of
+    them when a response starts.
     """
-    collected = _Collected()
-    around = _collector.get()
+    collected = _Collected(_collector.get())
     token = _collector.set(collected)
     try:
         with _an_ear():
@@ -195,8 +196,6 @@ def collect() -> Iterator[list[Outcome]]:
     finally:
         _collector.reset(token)
         collected.is_closed = True
-        if around is not None and not around.is_closed:
-            around.outcomes.extend(collected.outcomes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,8 +275,10 @@ def report(outcome: Outcome) -> None:
     if current is not None:
         current.absorb(outcome)
     collected = _collector.get()
-    if collected is not None and not collected.is_closed:
-        collected.outcomes.append(outcome)
+    while collected is not None:
+        if not collected.is_closed:
+            collected.outcomes.append(outcome)
+        collected = collected.around
 
 
 Entered: TypeAlias = tuple[Token["RunningFill | None"], Token[bool]]

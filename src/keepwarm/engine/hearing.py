@@ -72,21 +72,17 @@ class Hearing:
         present ones is as good as one that is read at this moment.
 
             1. the value is read, its stamps compared        2. its tag is invalidated
-            3. the response begins: the stamps differ, so it claims what its fill claims
+            3. the response begins: the stamps differ, so it claims where it was read
         """
         here = self.here  # before anything is compared with what was heard up to there
         if not outcome.epoch:
             # Made during the call, without a token: by a writer's leave, or while the store
             # was away. One less, as a mark that lapses is told at a position already reached.
-            is_same = began.epoch == here.epoch
-            return Place(here.epoch, max(0, began.position - 1) if is_same else 0)
-        if not here.epoch:
-            return Place(outcome.epoch, outcome.position)
-        if outcome.epoch != here.epoch:
-            return Place(here.epoch, 0)
-        if here.position > outcome.position and self._is_current(outcome):
+            return Place(began.epoch, max(0, began.position - 1))
+        is_later = outcome.epoch == here.epoch and here.position > outcome.as_of
+        if is_later and self._is_current(outcome):
             return here
-        return Place(outcome.epoch, outcome.position)
+        return Place(outcome.epoch, outcome.as_of)
 
     def _is_current(self, outcome: Outcome) -> bool:
         """Whether nothing the value depends on has changed, by what is known without asking."""
@@ -114,6 +110,10 @@ class Hearing:
         if patterns is None or isinstance(patterns, Away):
             return False
         return not patterns.kill_any(outcome.keys, outcome.position, seen.epoch)
+
+    async def connect(self) -> None:
+        """See to a connection: who only listens would never ask for one. Never raises for it."""
+        await self._cache._ask_ping()
 
     async def is_inside(self, writer: str, stamps: tuple[str, ...]) -> bool:
         """Whether a writer's mark is still in one of `stamps`; True too if nobody can say."""

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from keepwarm.core import shelving
 from keepwarm.core.entry import Life, Stored, Terms, life
-from keepwarm.core.judge import served
+from keepwarm.core.judge import compared_at, served
 from keepwarm.core.keep import keep
 from keepwarm.core.keys import physical
 from keepwarm.core.outcome import Outcome, Reason, Tier
@@ -130,22 +130,25 @@ class Shelf:
         mirror = driver.answers.mirror()
         return mirror is not None and mirror.holds(stored.terms, boot_s())
 
-    def tell(self, subject: Subject, stored: Stored, tier: Tier) -> None:
-        """Tell who listens that an entry was answered with; if nobody does, that costs nothing."""
+    def tell(self, subject: Subject, stored: Stored, as_of: int) -> None:
+        """Tell who listens that an entry was answered with; if nobody does, that costs nothing.
+
+        `as_of` is the position at which it was last compared.
+        """
         if ears.count and is_listening():
             now = Instant(self.clock.wall(), 0.0)
-            report(served(subject, stored, tier, Reason.FRESH, now))
+            report(served(subject, stored, Tier.NEAR, Reason.FRESH, now, as_of=as_of))
 
     def tell_of_fetch(self, subject: Subject, token: Token | None) -> None:
         """Tell who listens that what `subject` names is being made, with the tags it declares."""
         if subject.tags and ears.count and is_listening():
             outcome = Outcome(self._what, None, False, Reason.FILLED, names=subject.stamps)
             if token is not None:
-                outcome = structs.replace(outcome, epoch=token.epoch, position=token.position)
+                outcome = structs.replace(outcome, epoch=token.epoch, as_of=token.position)
             report(outcome)
 
-    async def read(self, subject: Subject) -> Stored | None:
-        """What lies under `subject`'s name, if one look at the store proves it current.
+    async def read(self, subject: Subject) -> tuple[Stored, int] | None:
+        """What lies under `subject`'s name, if one look at the store proves it current, and where.
 
         The short way to the most frequent answer of `find`; None where anything else came
         of it, which then is for `find` to tell.
@@ -161,7 +164,7 @@ class Shelf:
         if life(stored.terms, seen, self.clock.wall()) is not Life.FRESH:
             return None
         driver.answers.keep_near(subject.name, subject.logical, stored, asking.sent_at)
-        return stored
+        return stored, compared_at(stored, seen)
 
     async def find(self, subject: Subject, *, wants_token: bool) -> Shelved:
         if not self.is_on:

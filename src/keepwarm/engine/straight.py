@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from keepwarm.core.entry import Life, Seen, Stored, life, names_of
 from keepwarm.core.eviction import GONE, Resident
-from keepwarm.core.judge import by_age, served
+from keepwarm.core.judge import by_age, compared_at, served
 from keepwarm.core.outcome import Reason, Tier
 from keepwarm.core.steps import Away, Held, Instant, ReadShared, Subject
 from keepwarm.engine.answers import Answers, Parts, boot_s
@@ -260,15 +260,19 @@ class Straight:
         names = tuple([stamp[0] for stamp in stored.terms.stamps])
         if self._parts.near is not None or names != subject.hint:
             self._answers.keep_near(subject.name, subject.logical, stored, asking.sent_at)
-        self._count(subject, stored, prepared.counted(self._counters, tier))
+        count = prepared.counted(self._counters, tier)
+        self._count(subject, stored, count, seen)
         return (value,)
 
     def account(self, ready: Ready) -> None:
         """Count a hit, and tell who listens."""
         self._count(ready.subject, ready.stored, ready.count)
 
-    def _count(self, subject: Subject, stored: Stored, count: Plain) -> None:
+    def _count(
+        self, subject: Subject, stored: Stored, count: Plain, seen: Seen | None = None
+    ) -> None:
         count.hits += 1
         if is_listening():
             now = Instant(self._parts.clock.wall(), 0.0)
-            report(served(subject, stored, count.tier, Reason.FRESH, now))
+            as_of = compared_at(stored, seen) if seen is not None else 0
+            report(served(subject, stored, count.tier, Reason.FRESH, now, as_of=as_of))

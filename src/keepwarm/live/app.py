@@ -27,6 +27,7 @@ from keepwarm.live.door import MOST, MOST_PER_USER, Allow, Door, Refused, Who, a
 from keepwarm.live.signs import Signs
 
 POLL_S = 25.0
+FIRST_WORD_S = 1.0  # a store that is there says it within a heartbeat
 MOST_FRAMES = 20  # a client has nothing to say; a few pings do no harm
 MOST_FRAME_BYTES = 1_024
 LABEL_KEY = b"keepwarm-live"
@@ -86,6 +87,11 @@ class Live:
             self._channel = Channel(self._hearing, self._signs)
         return self._channel
 
+    async def _client(self, cursor: str | None) -> Client:
+        channel = self.channel
+        await channel.ready(FIRST_WORD_S)
+        return channel.client(cursor)
+
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         kind = scope["type"]
         if kind == "lifespan":
@@ -115,7 +121,7 @@ class Live:
             return
         with self._door.place(who) as has_place:
             await send({"type": "websocket.accept"})
-            client = self.channel.client(_cursor(scope))
+            client = await self._client(_cursor(scope))
 
             async def tell(text: str, _seq: str) -> None:
                 await send({"type": "websocket.send", "text": text})
@@ -148,7 +154,7 @@ class Live:
     async def _events(
         self, scope: asgi.Scope, who: Who, receive: asgi.Receive, send: asgi.Send
     ) -> None:
-        client = self.channel.client(asgi.field(scope, b"last-event-id") or _cursor(scope))
+        client = await self._client(asgi.field(scope, b"last-event-id") or _cursor(scope))
         await send({"type": "http.response.start", "status": 200, "headers": _EVENT_FIELDS})
 
         async def put(text: str, *, more: bool = True) -> None:
@@ -166,7 +172,7 @@ class Live:
                 await self._within(put(f"event: end\ndata: {said}\n\n", more=False))
 
     async def _poll(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
-        client = self.channel.client(_cursor(scope))
+        client = await self._client(_cursor(scope))
         gone = asyncio.ensure_future(_until_gone(receive))
         try:
             message = await client.next(0.0)

@@ -23,8 +23,9 @@ import random
 import threading
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from keepwarm.core.mirror import Told
 from keepwarm.core.times import TIMES
@@ -99,6 +100,7 @@ class Channel:
         """How often everything had to be presumed changed."""
         self._bell: asyncio.Future[None] = self.loop.create_future()
         self._stop = self._heard.listen(self)
+        self._start(hearing.connect())
 
     def _begin(self) -> None:
         self.epoch = self._heard.epoch
@@ -133,7 +135,6 @@ class Channel:
             self.loop.call_soon_threadsafe(self._missed)
 
     def _changed(self, told: Told) -> None:
-        self.attend()
         if told.is_entry:
             self._enter(told.writer, told.stamps)
             return
@@ -171,11 +172,6 @@ class Channel:
         self.resets += 1
         self._ring()
 
-    def attend(self) -> None:
-        """Notice that the store has said its first word."""
-        if self.epoch != self._heard.epoch:
-            self._missed()
-
     def _ring(self) -> None:
         bell, self._bell = self._bell, self.loop.create_future()
         bell.set_result(None)
@@ -189,7 +185,10 @@ class Channel:
         self._writers[writer] = self.loop.call_later(self._lapse_s, self._look, writer, stamps)
 
     def _look(self, writer: str, stamps: tuple[str, ...]) -> None:
-        task = self.loop.create_task(self._looked(writer, stamps))
+        self._start(self._looked(writer, stamps))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -206,9 +205,13 @@ class Channel:
 
     # Telling.
 
+    async def ready(self, within_s: float) -> None:
+        """Wait for the store's first word, so that a first client begins somewhere."""
+        if not self.epoch:
+            await asyncio.wait((self._bell,), timeout=within_s)
+
     def client(self, cursor: str | None) -> "Client":
         """A client that was last told `cursor`; without one it begins at the present."""
-        self.attend()
         if cursor is None:
             return Client(self, self.count)
         place = self._signs.read(cursor)
@@ -269,7 +272,6 @@ class Client:
         message = self._ready()
         if message is None and not was_new:
             await channel.news(within_s)
-            channel.attend()
             if self._resets != channel.resets:
                 await channel.spread()
             message = self._ready()

@@ -91,10 +91,15 @@ class LiveHeaders:
 
 
 def oldest(places: Sequence[Place]) -> Place:
-    """What all of them have seen; of two epochs, nothing."""
+    """What all of them have seen; of two epochs, nothing in either.
+
+    1. a value is read   2. `clear()`: a new epoch begins, at 0   3. another value is read
+
+    Position 0 of the new one would claim that the first value had seen the clear.
+    """
     first = places[0]
     if any(place.epoch != first.epoch for place in places):
-        return Place(places[-1].epoch, 0)
+        return Place()
     return min(places, key=lambda place: place.position)
 
 

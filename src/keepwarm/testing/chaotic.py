@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
+from keepwarm.core.heard import Heard
 from keepwarm.core.mirror import Mirror
 from keepwarm.core.policy import Policy
 from keepwarm.core.steps import Step
@@ -147,6 +148,10 @@ class _Chaos:
     @property
     def mirror(self) -> Mirror | None:
         return self._inner.mirror
+
+    @property
+    def heard(self) -> Heard:
+        return self._inner.heard
 
     @property
     def is_up(self) -> bool:

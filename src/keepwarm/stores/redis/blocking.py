@@ -14,6 +14,7 @@ from concurrent.futures import CancelledError as FutureCancelled
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from keepwarm.core.heard import Heard
 from keepwarm.core.mirror import Mirror
 from keepwarm.core.steps import AwaitLeader, Scan, Settle, Step
 from keepwarm.core.times import TIMES, Times
@@ -94,6 +95,11 @@ class BlockingRedis:
     @property
     def mirror(self) -> Mirror | None:
         return self._store.mirror if self._store is not None else None
+
+    @property
+    def heard(self) -> Heard:
+        """As AsyncRedis.heard; changed on a thread of its own."""
+        return self._store.heard if self._store is not None else Heard()
 
     @property
     def is_up(self) -> bool:

@@ -15,11 +15,21 @@ story. The groups can be taken one by one: a store that lies in one process leav
 import pytest
 
 # The rules assert as tests do; pytest explains their failures only if told before the import.
-for _module in ("client", "crowds", "entries", "epochs", "processes", "reference", "registry"):
+for _module in (
+    "announcing",
+    "client",
+    "crowds",
+    "entries",
+    "epochs",
+    "processes",
+    "reference",
+    "registry",
+):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 for _module in ("rig", "rules", "stamps", "writers"):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
+from keepwarm.testing.conformance.announcing import AnnouncingRules  # noqa: E402
 from keepwarm.testing.conformance.client import Client  # noqa: E402
 from keepwarm.testing.conformance.crowds import CrowdRules  # noqa: E402
 from keepwarm.testing.conformance.entries import EntryRules  # noqa: E402
@@ -34,6 +44,7 @@ from keepwarm.testing.conformance.stamps import StampRules  # noqa: E402
 from keepwarm.testing.conformance.writers import WriterRules  # noqa: E402
 
 __all__ = [
+    "AnnouncingRules",
     "Client",
     "Conformance",
     "CrowdRules",
@@ -56,7 +67,14 @@ __all__ = [
 
 
 class StoreRules(
-    StampRules, EpochRules, PatternRules, WriterRules, EntryRules, RegistryRules, CrowdRules
+    StampRules,
+    EpochRules,
+    PatternRules,
+    WriterRules,
+    EntryRules,
+    RegistryRules,
+    CrowdRules,
+    AnnouncingRules,
 ):
     """Every rule about one store, whoever uses it."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, TypeVar
 
+from keepwarm.core.heard import Heard
 from keepwarm.core.mirror import Mirror
 from keepwarm.core.steps import Step
 from keepwarm.core.times import Times
@@ -90,6 +91,10 @@ class OnLoop:
     @property
     def mirror(self) -> Mirror | None:
         return self.store.mirror
+
+    @property
+    def heard(self) -> Heard:
+        return self.store.heard
 
     @property
     def is_up(self) -> bool:
