@@ -1,6 +1,6 @@
 # Everything needs only Python >= 3.11, make and git; each target bootstraps .venv by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-more soak check web fmt bench bench-check figures chaos clean-room security-index pins redis built
+.PHONY: help setup run demo test test-more live soak check web fmt bench bench-check figures chaos clean-room security-index pins redis chromium built
 
 PY := .venv/bin/python
 PEERS := .run/peers/bin/python
@@ -25,8 +25,11 @@ demo: setup  ## cached against uncached, and the store killed half way, live in 
 test: setup  ## every test of the ordinary suite
 	$(PYTEST) -m "not more and not soak" -n $(WORKERS) --dist loadfile $(ARGS)
 
-test-more: setup redis  ## long matrices (Debian's Redis, a cluster), then the clean room
+test-more: setup redis chromium  ## long matrices (Debian's Redis, a cluster, real browsers), then the clean room
 	scripts/test_more.sh $(ARGS)
+
+live: setup chromium  ## the live channel in real browsers; writes docs/live-client.md
+	@exec $(PY) scripts/live_figures.py $(ARGS)
 
 soak: setup  ## what takes longer than anybody waits for
 	$(PYTEST) -m soak -n 0 $(ARGS)
@@ -74,6 +77,9 @@ pins: setup  ## compile requirements/*.txt again (ARGS=--upgrade)
 
 redis:
 	@scripts/redis.sh
+
+chromium:
+	@scripts/chromium.sh
 
 built: setup
 	@scripts/built.sh

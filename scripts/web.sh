@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run a command in web/ with Node >= 22.19 and the packages of its lock: scripts/web.sh npm run lint
+# Run a command in web/ with Node >= 24.5 (the first with Web Locks, for tests) and the packages of its lock: scripts/web.sh npm run lint
 # Node is PATH's if it is new enough, else the pinned wheel's, in .run/. Quick, and offline, when
 # nothing changed. Without a command it only sees to both.
 set -eu
@@ -10,13 +10,13 @@ stamp=.run/web-setup
 say() { printf 'web: %s\n' "$*" >&2; }
 
 is_new_enough() {
-    "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a === 22 && b >= 19) ? 0 : 1)' 2>/dev/null
+    "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 24 || (a === 24 && b >= 5) ? 0 : 1)' 2>/dev/null
 }
 
 use_wheel() {
     if ! is_new_enough .run/node/bin/node; then
         scripts/setup.sh # for its pip
-        say "no node >= 22.19 on PATH: installing the pinned wheel into .run/node"
+        say "no node >= 24.5 on PATH: installing the pinned wheel into .run/node"
         rm -rf .run/node
         .venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet \
             --require-hashes --no-deps --target .run/node -r requirements/node.txt

@@ -1,5 +1,6 @@
 """`make setup`: which Python it takes, when it is done, what it says when it cannot."""
 
+import json
 import os
 import re
 import shutil
@@ -275,7 +276,7 @@ def test_no_file_names_a_registrys_host() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("name", ["build", "dev", "app"])
+@pytest.mark.parametrize("name", ["build", "dev", "app", "node"])
 def test_every_pin_is_exact_hashed_and_without_an_address(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     lines = text.replace("\\\n", " ").splitlines()
@@ -283,6 +284,15 @@ def test_every_pin_is_exact_hashed_and_without_an_address(name: str) -> None:
     assert pins
     assert [pin for pin in pins if not re.match(r"[\w.\[\]-]+==\S+ .*--hash=sha256:", pin)] == []
     assert "//" not in text
+
+
+def test_the_browsers_packages_are_exact_hashed_and_without_an_address() -> None:
+    lock = json.loads((ROOT / "web/package-lock.json").read_text())
+    packages = {name: each for name, each in lock["packages"].items() if "node_modules" in name}
+    ours = {name for name, each in packages.items() if each.get("link")}
+    assert "node_modules/@keepwarm/live" in ours
+    assert [n for n in packages.keys() - ours if "integrity" not in packages[n]] == []
+    assert [n for n in packages.keys() - ours if "resolved" in packages[n]] == []
 
 
 def test_the_venv_that_runs_this_has_the_programs_setup_promises() -> None:

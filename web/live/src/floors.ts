@@ -17,6 +17,9 @@ import type { Message } from "./messages.ts";
 import type { Position } from "./position.ts";
 import type { Stamp } from "./stamp.ts";
 
+/** On a response: it depends on more than is worth listing, so on all. */
+export const ANY = "*";
+
 /** Enough for minutes of a busy site; only requests under way need a floor for longer. */
 const MAX_FLOORS = 4096;
 
@@ -29,6 +32,7 @@ interface Floor {
 export interface Snapshot {
   readonly incarnation: string;
   readonly since: number;
+  readonly upTo: number;
   readonly floors: readonly (readonly [string, number])[];
 }
 
@@ -37,9 +41,13 @@ export class Floors {
   tick = 1;
   #incarnation = "";
   #since = 0;
+  /** All messages up to here have been heard, since `since`. */
+  #upTo = 0;
   #sinceAt = 0;
   #droppedAt = 0;
   #droppedN = 0;
+  /** The highest floor of all: that of what depends on everything. */
+  #highest: Floor = { n: -1, at: 0 };
   readonly #floors = new Map<string, Floor>();
   readonly #max: number;
 
@@ -48,19 +56,20 @@ export class Floors {
   }
 
   /**
-   * Take in a message of the stream, which was asked for all `after` a cursor, if any.
-   * Says whether anything held may have become stale.
+   * Take in a message of the stream. `from` is where it goes on from, if it is the first of a
+   * connection: it tells all that ended since. Says whether anything held may have become stale.
    */
-  hear(message: Message, after?: Position): boolean {
+  hear(message: Message, from?: Position): boolean {
     const { incarnation, n } = message.seq;
-    const isNew = !this.#sinceAt || incarnation !== this.#incarnation;
-    if (isNew || message.kind === "reset") {
-      const isReplay = message.kind !== "reset" && after?.incarnation === incarnation;
-      this.#begin(incarnation, isReplay ? after.n : n);
-      if (message.kind === "tags") this.raise(incarnation, message.tags);
-      return true;
+    const isReset = message.kind === "reset" || incarnation !== this.#incarnation;
+    const isGap = !this.#sinceAt || (from !== undefined && from.n > this.#upTo);
+    const began = isReset || isGap;
+    if (began) {
+      const tellsAll = message.kind !== "reset" && from?.incarnation === incarnation;
+      this.#begin(incarnation, tellsAll ? from.n : n);
     }
-    return message.kind === "tags" && this.raise(incarnation, message.tags);
+    this.#upTo = n;
+    return (message.kind === "tags" && this.raise(incarnation, message.tags)) || began;
   }
 
   /** Tags ended at positions. Says whether that was news. */
@@ -74,6 +83,7 @@ export class Floors {
       if (n <= (this.#floors.get(tag)?.n ?? -1)) continue;
       this.#floors.delete(tag); // to the end: the map is in the order of hearing
       this.#floors.set(tag, { n, at });
+      if (n > this.#highest.n) this.#highest = { n, at };
       isNews = true;
     }
     if (isNews) this.tick = at;
@@ -86,8 +96,8 @@ export class Floors {
     const isComparable = stamp.incarnation === this.#incarnation;
     if (stamp.at < this.#sinceAt && !(isComparable && stamp.n >= this.#since)) return true;
     return stamp.tags.some((tag) => {
-      const floor = this.#floors.get(tag);
-      return floor !== undefined && (isComparable ? stamp.n < floor.n : stamp.at < floor.at);
+      const floor = tag === ANY ? this.#highest : this.#floors.get(tag);
+      return floor && (isComparable ? stamp.n < floor.n : stamp.at < floor.at);
     });
   }
 
@@ -100,19 +110,23 @@ export class Floors {
     if (!this.#sinceAt) return undefined;
     const floors = [...this.#floors].map(([tag, { n }]) => [tag, n] as const);
     const since = Math.max(this.#since, this.#droppedN);
-    return { incarnation: this.#incarnation, since, floors };
+    return { incarnation: this.#incarnation, since, upTo: this.#upTo, floors };
   }
 
   /** Take over what another tab knows. Says whether anything held may have become stale. */
   adopt(known: Snapshot): boolean {
-    const isFirst = known.incarnation !== this.#incarnation || !this.#sinceAt;
-    if (isFirst) this.#begin(known.incarnation, known.since);
-    return this.raise(known.incarnation, known.floors) || isFirst;
+    const isOther = known.incarnation !== this.#incarnation;
+    // Where they began after we had stopped listening, nobody has heard what was between.
+    const isGap = !this.#sinceAt || known.since > this.#upTo;
+    if (isOther || isGap) this.#begin(known.incarnation, known.since);
+    this.#upTo = isOther ? known.upTo : Math.max(this.#upTo, known.upTo);
+    return this.raise(known.incarnation, known.floors) || isOther || isGap;
   }
 
   #begin(incarnation: string, n: number): void {
     if (incarnation !== this.#incarnation) {
       this.#floors.clear();
+      this.#highest = { n: -1, at: 0 };
       this.#droppedN = 0;
     }
     this.#incarnation = incarnation;

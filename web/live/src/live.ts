@@ -1,7 +1,7 @@
 // A live connection to one cache: what was invalidated, and whether what is held is stale.
 
 import { Again } from "./again.ts";
-import { Floors, type Snapshot } from "./floors.ts";
+import { ANY, Floors, type Snapshot } from "./floors.ts";
 import type { Message } from "./messages.ts";
 import { type Position, parsePosition } from "./position.ts";
 import { Run, Runs } from "./runs.ts";
@@ -36,8 +36,8 @@ const TOKEN_LIFE_MS = 55_000;
 type Note =
   | { readonly kind: "hello" }
   | { readonly kind: "reconnect" }
-  | { readonly kind: "known"; readonly known: Snapshot; readonly cursor: string }
-  | { readonly kind: "message"; readonly message: Message; readonly after: Position | undefined }
+  | { readonly kind: "known"; readonly known: Snapshot; readonly cursor: Position }
+  | { readonly kind: "message"; readonly message: Message; readonly from: Position | undefined }
   | { readonly kind: "state"; readonly state: StreamState }
   | { readonly kind: "wrote"; readonly position: string; readonly tags: readonly string[] }
   | { readonly kind: "token"; readonly token: string };
@@ -54,6 +54,8 @@ export class Live {
   readonly #suspects = new Set<string>();
   #state: StreamState = "connecting";
   #isLeader = false;
+  /** From joining until the leader has said what it knows. */
+  #isJoining = false;
   #token: { readonly text: string; readonly until: number } | undefined;
 
   /** `base` is where the server mounts its live channel: `/live`. */
@@ -61,9 +63,9 @@ export class Live {
     const timing = { ...TIMING, ...options.timing };
     this.#fetch = options.fetch ?? ((...given) => globalThis.fetch(...given));
     const hearing = {
-      message: (message: Message, after: Position | undefined) => {
-        this.#tabs.post({ kind: "message", message, after } satisfies Note);
-        this.#hear(message, after);
+      message: (message: Message, from: Position | undefined) => {
+        this.#tabs.post({ kind: "message", message, from } satisfies Note);
+        this.#hear(message, from);
       },
       state: (state: StreamState) => {
         this.#tabs.post({ kind: "state", state } satisfies Note);
@@ -76,14 +78,12 @@ export class Live {
     const following = {
       note: (note: unknown) => this.#noted(note as Note),
       leads: (isLeader: boolean) => this.#lead(isLeader),
+      expects: () => this.#state !== "over",
     };
     const name = `keepwarm-live:${new URL(base, globalThis.location?.href).href}`;
     this.#tabs = new Tabs(name, following, timing.silenceMs + timing.firstMs);
     if (options.shareBetweenTabs === false) this.#lead(true);
-    else {
-      this.#tabs.join();
-      this.#tabs.post({ kind: "hello" } satisfies Note);
-    }
+    else this.#join();
     globalThis.document?.addEventListener("visibilitychange", this.#wake);
     globalThis.addEventListener?.("online", this.#wake);
     globalThis.addEventListener?.("pagehide", this.#leave);
@@ -142,7 +142,11 @@ export class Live {
   /** The stamp of data that came without `fetch`: in the page itself, from a store. */
   stamp(position: string, tags: string | readonly string[]): Stamp | undefined {
     const parsed = parsePosition(position);
-    this.#stream.cursor ??= parsed;
+    const { cursor } = this.#stream;
+    // Nothing was heard yet: the stream had better begin where the oldest of it was read.
+    if (!this.#floors.snapshot() && parsed && (!cursor || parsed.n < cursor.n)) {
+      this.#stream.cursor = parsed;
+    }
     return makeStamp(parsed, tags, 0);
   }
 
@@ -184,6 +188,7 @@ export class Live {
 
   /** Connect anew, as somebody else perhaps: after signing in or out. */
   reconnect(): void {
+    this.#setState("connecting");
     if (this.#isLeader) this.#stream.open();
     else this.#tabs.post({ kind: "reconnect" } satisfies Note);
   }
@@ -210,31 +215,33 @@ export class Live {
   };
 
   readonly #return = (event: PageTransitionEvent): void => {
-    if (!event.persisted) return;
+    if (event.persisted) this.#join();
+  };
+
+  #join(): void {
+    this.#isJoining = true;
     this.#tabs.join();
     this.#tabs.post({ kind: "hello" } satisfies Note);
-  };
+  }
 
   #lead(isLeader: boolean): void {
     this.#isLeader = isLeader;
+    this.#isJoining = false;
     if (isLeader) this.#stream.open();
     else this.#stream.close();
   }
 
   #noted(note: Note): void {
     if (note.kind === "hello") {
-      const known = this.#isLeader ? this.#floors.snapshot() : undefined;
-      const cursor = this.#stream.cursor?.token;
-      if (known && cursor) this.#tabs.post({ kind: "known", known, cursor } satisfies Note);
-      if (this.#isLeader) this.#tabs.post({ kind: "state", state: this.#state } satisfies Note);
+      if (this.#isLeader) this.#introduce();
     } else if (note.kind === "reconnect") {
       if (this.#isLeader) this.#stream.open();
     } else if (note.kind === "known") {
-      this.#stream.cursor = parsePosition(note.cursor);
+      this.#isJoining = false;
+      this.#stream.cursor = note.cursor;
       if (this.#floors.adopt(note.known)) this.#changed();
     } else if (note.kind === "message") {
-      this.#stream.cursor = note.message.seq;
-      this.#hear(note.message, note.after);
+      this.#follow(note.message, note.from);
     } else if (note.kind === "state") {
       this.#setState(note.state);
     } else if (note.kind === "wrote") {
@@ -244,15 +251,42 @@ export class Live {
     }
   }
 
-  #hear(message: Message, after: Position | undefined): void {
-    if (this.#floors.hear(message, after)) this.#changed();
+  #introduce(): void {
+    const known = this.#floors.snapshot();
+    const { cursor } = this.#stream;
+    // Before the first message there is nothing to know: it will come to all.
+    if (known && cursor) this.#tabs.post({ kind: "known", known, cursor } satisfies Note);
+    this.#tabs.post({ kind: "state", state: this.#state } satisfies Note);
+  }
+
+  #follow(message: Message, from: Position | undefined): void {
+    // A message from the middle of the stream does not say what was before it. Until the leader
+    // has, it raises floors and closes no gap.
+    if (this.#isJoining && !from && message.kind !== "reset") {
+      const { incarnation } = message.seq;
+      const isNews = message.kind === "tags" && this.#floors.raise(incarnation, message.tags);
+      if (isNews) this.#changed();
+      return;
+    }
+    this.#isJoining = false;
+    this.#stream.cursor = message.seq;
+    this.#hear(message, from);
+  }
+
+  #hear(message: Message, from: Position | undefined): void {
+    if (this.#floors.hear(message, from)) this.#changed();
   }
 
   #wrote(position: string, tags: readonly string[], isOurs: boolean): void {
     const parsed = parsePosition(position);
     if (!parsed) return;
-    const ended = tags.map((tag) => [tag, parsed.n] as const);
-    if (this.#floors.raise(parsed.incarnation, ended)) this.#changed();
+    const isNews = tags.includes(ANY)
+      ? this.#floors.hear({ kind: "reset", seq: parsed })
+      : this.#floors.raise(
+          parsed.incarnation,
+          tags.map((tag) => [tag, parsed.n] as const),
+        );
+    if (isNews) this.#changed();
     if (isOurs) this.#tabs.post({ kind: "wrote", position, tags } satisfies Note);
   }
 

@@ -12,8 +12,8 @@ import type { Transport, Why } from "./transports.ts";
 export type StreamState = "connecting" | "open" | "over";
 
 export interface Hearing {
-  /** `after` is the cursor that the connection began with, on its first message only. */
-  message(message: Message, after: Position | undefined): void;
+  /** `from`, with the first message of a connection: it tells all that ended since. */
+  message(message: Message, from: Position | undefined): void;
   state(state: StreamState): void;
 }
 
@@ -36,6 +36,10 @@ export const TIMING: Timing = {
   crowdedMs: 30_000,
 };
 
+/** A connection that lived for less was none; one that dies young again and again is not hurried. */
+const YOUNG_MS = 2_000;
+const MOST_YOUNG = 8;
+
 export class Stream {
   /** The last position heard: where the next connection goes on. */
   cursor: Position | undefined;
@@ -45,6 +49,9 @@ export class Stream {
   readonly #timing: Timing;
   #way = 0;
   #failures = 0;
+  /** Connections in a row that said something and were lost at once. */
+  #young = 0;
+  #openedAt = 0;
   #close: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #lastHeard = 0;
@@ -76,8 +83,11 @@ export class Stream {
         this.cursor = message.seq;
         const wasFirst = isFirst;
         isFirst = false;
-        if (wasFirst) this.#to.state("open");
-        this.#to.message(message, wasFirst ? began : undefined);
+        if (wasFirst) {
+          this.#openedAt = Date.now();
+          this.#to.state("open");
+        }
+        this.#to.message(message, wasFirst ? (began ?? message.seq) : undefined);
       },
       alive: heard,
       closed: (why) => this.#ended(why, !isFirst),
@@ -112,7 +122,11 @@ export class Stream {
       // Detours are taken at once; a round of all ways counts as one failure.
       if (this.#way === 0) wait = this.#backOff();
     } else {
-      wait = Math.random() * this.#timing.retryMs;
+      const isYoung = Date.now() - this.#openedAt < YOUNG_MS;
+      this.#young = isYoung ? Math.min(this.#young + 1, MOST_YOUNG) : 0;
+      wait = Math.random() * this.#timing.retryMs * (1 + this.#young);
+      // Long polls were the last resort of a bad moment, perhaps.
+      if (this.#way === this.#ways.length - 1) this.#way = 0;
     }
     this.#isWaiting = true;
     this.#expect(wait, () => this.open());

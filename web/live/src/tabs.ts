@@ -10,6 +10,8 @@ export interface Following {
   note(note: unknown): void;
   /** This tab leads from now on; `false`: it no longer does. */
   leads(isLeader: boolean): void;
+  /** Whether a leader that says nothing is one too few: not where nothing is to be heard. */
+  expects(): boolean;
 }
 
 export class Tabs {
@@ -87,7 +89,7 @@ export class Tabs {
     clearTimeout(this.#silence);
     if (this.#release || this.#leaving.signal.aborted) return;
     this.#silence = setTimeout(() => {
-      if (document.hidden) this.#listen();
+      if (globalThis.document?.hidden || !this.#to.expects()) this.#listen();
       else if (!this.#release) this.#queue(true);
     }, this.#silenceMs);
   }

@@ -86,7 +86,8 @@ export function liveQueries(
   function stale(query: AnyQuery, held: Held): void {
     // Marked at once, so that nobody who mounts meanwhile takes it for fresh.
     query.invalidate();
-    if (query.isActive()) held.again.stale();
+    // A fetch that is under way is judged when it ends.
+    if (query.isActive() && query.state.fetchStatus === "idle") held.again.stale();
   }
 
   async function noted(
@@ -113,18 +114,19 @@ export function liveQueries(
     (options.onUntold ?? warn)(query.queryKey);
   }
 
-  function arrived(query: AnyQuery, isManual: boolean): void {
+  function arrived(query: AnyQuery): void {
     const held = heldOf(query);
-    if (!isManual) held.stamp = held.arriving;
+    held.stamp = held.arriving;
     if (!held.stamp) return;
-    // Written by hand, data is as old as it was: writing must not make it fresh.
-    const isStale = isManual ? live.isStale(held.stamp) : live.isStaleOnArrival(held.stamp);
-    if (isStale) stale(query, held);
+    if (live.isStaleOnArrival(held.stamp)) stale(query, held);
     else held.again.fresh();
   }
 
-  /** What is still shown is no fresher for a fetch that failed. */
-  function failed(query: AnyQuery): void {
+  /**
+   * The data is as old as it was, whatever happened to the query: it was written by hand, a
+   * fetch failed, or one was cancelled, which takes back a mark set while it was under way.
+   */
+  function stayed(query: AnyQuery): void {
     const held = all.get(query);
     if (held?.stamp && live.isStale(held.stamp)) stale(query, held);
   }
@@ -133,8 +135,9 @@ export function liveQueries(
     const query = event.query as AnyQuery;
     if (event.type === "removed") all.get(query)?.again.stop();
     if (event.type !== "updated") return;
-    if (event.action.type === "success") arrived(query, event.action.manual === true);
-    if (event.action.type === "error") failed(query);
+    const { action } = event;
+    if (action.type === "success" && !action.manual) arrived(query);
+    else if (["success", "error", "setState"].includes(action.type)) stayed(query);
   });
 
   const unhear = live.onChange(() => {

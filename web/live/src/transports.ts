@@ -69,14 +69,14 @@ export const serverSentEvents: Transport = (base, cursor, to) => {
     if (message) to.heard(message);
     else to.alive();
   };
-  source.addEventListener("end", (event) => {
-    let why: unknown;
+  source.addEventListener("end", ({ data }) => {
+    let code: unknown;
     try {
-      ({ why } = JSON.parse((event as MessageEvent<string>).data));
+      ({ code } = JSON.parse(data));
     } catch {
-      why = undefined;
+      // Of no code that we know: it goes on from the cursor.
     }
-    end(why === "session" || why === "expired" ? "over" : "lost");
+    end(whyOf(code as number));
   });
   source.onerror = () => end("lost");
   return close;

@@ -121,9 +121,11 @@ describe("a reset", () => {
   test("of another incarnation makes positions incomparable: order in this tab decides", () => {
     const floors = new Floors();
     floors.hear(beat(1_000));
-    const held = read(floors, 1_000, "x");
+    floors.hear(tags(1_001, "y"));
+    const held = read(floors, 1_001, "x");
     floors.hear(reset(3, "j"));
     expect(floors.isStale(held)).toBe(true);
+    expect(floors.isStale({ ...read(floors, 3, "y"), incarnation: "j" })).toBe(false);
     const stillValid = read(floors, 1_000, "x");
     expect(floors.isStale(stillValid)).toBe(false);
     floors.hear(said({ seq: "j.4.m", tags: ["x"] }));
@@ -189,4 +191,53 @@ describe("a tab that joins", () => {
   test("before the leader has heard anything there is nothing to know", () => {
     expect(new Floors().snapshot()).toBeUndefined();
   });
+});
+
+describe("a tab that was away (in the back/forward cache)", () => {
+  const away = (): [Floors, Stamp] => {
+    const floors = new Floors();
+    floors.hear(beat(10), parsePosition("i.10.m"));
+    return [floors, read(floors, 10, "x")];
+  };
+
+  test("learns what it missed from a leader that heard it all", () => {
+    const [floors, held] = away();
+    const leader = new Floors();
+    leader.hear(beat(9), parsePosition("i.9.m"));
+    leader.hear(tags(12, "y"));
+    const known = leader.snapshot();
+    expect(known && floors.adopt(known)).toBe(true);
+    expect(floors.isStale(held)).toBe(false);
+  });
+
+  test("presumes all stale if the leader came after it had left", () => {
+    const [floors, held] = away();
+    const leader = new Floors();
+    leader.hear(beat(12), parsePosition("i.12.m"));
+    const known = leader.snapshot();
+    expect(known && floors.adopt(known)).toBe(true);
+    expect(floors.isStale(held)).toBe(true);
+  });
+
+  test("does so, too, if a leader's connection begins after it had left", () => {
+    const [floors, held] = away();
+    floors.hear(beat(12), parsePosition("i.11.m"));
+    expect(floors.isStale(held)).toBe(true);
+  });
+
+  test("goes on as before if it leads and takes up where it left", () => {
+    const [floors, held] = away();
+    floors.hear(tags(12, "y"), parsePosition("i.10.m"));
+    expect(floors.isStale(held)).toBe(false);
+  });
+});
+
+test("what depends on more than could be listed ends with anything", () => {
+  const floors = new Floors();
+  floors.hear(beat(10));
+  const held = read(floors, 10, "*");
+  expect(floors.isStale(held)).toBe(false);
+  floors.hear(tags(11, "x"));
+  expect(floors.isStale(held)).toBe(true);
+  expect(floors.isStale(read(floors, 11, "*"))).toBe(false);
 });

@@ -59,6 +59,13 @@ test("a write raises the floors of what it ended, and later reads come after it"
   ]);
 });
 
+test("a write that ended more than could be listed ended everything", async () => {
+  const { live } = scene({ "/x": READ, "/write": { ...WROTE, "Keepwarm-Tags": "*" } });
+  const { stamp } = await live.run(() => live.fetch("http://here/x"));
+  await live.fetch("http://here/write", { method: "POST" });
+  expect(stamp && live.isStale(stamp)).toBe(true);
+});
+
 test("no other site learns the token", async () => {
   const { live, requests } = scene({ "/write": WROTE });
   await live.fetch("http://here/write", { method: "POST" });
@@ -95,4 +102,20 @@ test("a watched task runs again when what it fetched is stale, and not after it 
   const calls = task.mock.calls.length;
   say({ seq: "i.12.m", tags: ["x"] });
   expect(task).toHaveBeenCalledTimes(calls);
+});
+
+test("a watched task runs again if an invalidation overtook its first answer", async () => {
+  const { live, say } = scene({ "/x": READ });
+  say({ seq: "i.10.m", beat: true });
+  const gate = Promise.withResolvers<void>();
+  const task = vi.fn(async (signal: AbortSignal) => {
+    await live.fetch("http://here/x", { signal });
+    await gate.promise;
+  });
+  const watching = live.watch(task);
+  say({ seq: "i.11.m", tags: ["x"] });
+  gate.resolve();
+  await watching.first;
+  await vi.waitFor(() => expect(task).toHaveBeenCalledTimes(2));
+  watching.stop();
 });

@@ -69,7 +69,7 @@ test("a connection that is lost goes on from the last position, the same way", (
   vi.advanceTimersByTime(1);
   last().to.heard(beat(7));
   last().to.closed("lost");
-  vi.advanceTimersByTime(TIMING.retryMs);
+  vi.advanceTimersByTime(2 * TIMING.retryMs);
   expect(opened.map(({ way, cursor }) => [way, cursor])).toEqual([
     [0, undefined],
     [1, undefined],
@@ -106,6 +106,36 @@ test("a connection that falls silent is replaced", () => {
   expect(opened).toHaveLength(1);
   vi.advanceTimersByTime(1 + TIMING.retryMs);
   expect(opened).toHaveLength(2);
+});
+
+test("the last way is not kept for ever: when it is lost, the first is tried again", () => {
+  const { stream, opened, last } = scene();
+  stream.open();
+  for (const _ of [0, 1]) {
+    last().to.closed("lost");
+    vi.advanceTimersByTime(1);
+  }
+  last().to.heard(beat(1));
+  vi.advanceTimersByTime(20_000);
+  last().to.closed("lost");
+  vi.advanceTimersByTime(TIMING.retryMs);
+  expect(opened.map(({ way }) => way)).toEqual([0, 1, 2, 0]);
+});
+
+test("a server that drops everybody after a word is not hurried", () => {
+  const { stream, opened, last } = scene();
+  stream.open();
+  let answered = 0;
+  for (let step = 0; step < 6_000; step += 1) {
+    if (opened.length > answered) {
+      answered = opened.length;
+      last().to.heard(beat(answered));
+      last().to.closed("lost");
+    }
+    vi.advanceTimersByTime(10);
+  }
+  expect(opened.length).toBeLessThan(100);
+  expect(opened.length).toBeGreaterThan(30);
 });
 
 test("a session that is over is not asked for again", () => {

@@ -224,6 +224,25 @@ test("a query function that reads no signal is not cancelled when its page close
   expect(client.getQueryData(["x"])).toBe(0);
 });
 
+test("a mark survives the cancelling of the fetch that it came during", async () => {
+  connect();
+  const observer = new QueryObserver(client, {
+    queryKey: ["x"],
+    queryFn: async ({ signal }) => (await live.fetch("http://here/x", { signal })).json(),
+  });
+  const unmount = observer.subscribe(() => {});
+  await settle();
+  const release = hold();
+  client.refetchQueries({ queryKey: ["x"] });
+  await settle();
+  server.write("x", 7);
+  await settle();
+  unmount();
+  release();
+  await settle();
+  expect(client.getQueryState(["x"])).toMatchObject({ data: 0, isInvalidated: true });
+});
+
 test("writing the data by hand does not make it fresh", async () => {
   connect();
   const page = mount("x");
@@ -243,6 +262,66 @@ test("data that came in the page is live from the start", async () => {
   server.write("x", 7);
   await settle();
   expect(page.shown()).toBe(7);
+});
+
+test("a query that is written often is not starved: what is under way may end", async () => {
+  connect();
+  const page = mount("x");
+  await settle();
+  const release = hold();
+  for (const value of [7, 8, 9]) {
+    server.write("x", value);
+    await settle();
+  }
+  release();
+  await settle();
+  expect(page.shown()).toBe(9);
+  expect(server.asked).toEqual(["x", "x", "x"]);
+});
+
+test("a page of an infinite query is told apart from what else is under way", async () => {
+  connect();
+  const observer = new InfiniteQueryObserver(client, {
+    queryKey: ["pages"],
+    queryFn: async ({ pageParam, signal }) => {
+      await Promise.resolve();
+      return (await live.fetch(`http://here/page${pageParam}`, { signal })).json();
+    },
+    initialPageParam: 0,
+    getNextPageParam: () => null,
+  });
+  observer.subscribe(() => {});
+  client.prefetchQuery({
+    queryKey: ["other"],
+    queryFn: async ({ signal }) => {
+      await Promise.resolve();
+      return (await live.fetch("http://here/other", { signal })).json();
+    },
+  });
+  await settle();
+  server.write("page0", 1);
+  await settle();
+  expect(observer.getCurrentResult().data?.pages).toEqual([1]);
+  expect(client.getQueryState(["other"])?.isInvalidated).toBe(false);
+});
+
+test("the client fetches as before: what notes the calls stores nothing", () => {
+  connect();
+  expect(client.defaultQueryOptions({ queryKey: ["x"] }).networkMode).toBe("online");
+});
+
+test("after it was given up, a query is tried again when something new is heard", async () => {
+  connect();
+  const page = mount("x");
+  await settle();
+  server.say({ seq: "i.99.m", tags: ["x"] });
+  await vi.advanceTimersByTimeAsync(600_000);
+  const asked = server.asked.length;
+  server.position = 99;
+  server.write("x", 7);
+  await settle();
+  expect(page.shown()).toBe(7);
+  expect(server.asked.length).toBe(asked + 1);
 });
 
 test("a reset fetches what is shown, once", async () => {

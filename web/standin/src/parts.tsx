@@ -12,6 +12,9 @@ const asked = new URLSearchParams(location.search);
 export const variant = asked.get("variant") ?? "ours";
 const shown = asked.get("items")?.split(",").filter(Boolean) ?? [];
 const linked = asked.get("links")?.split(",").filter(Boolean) ?? [];
+/** How long the stream may be silent, where a test cannot wait for forty seconds. */
+const silence = Number(asked.get("silence"));
+export const timing = silence ? { silenceMs: silence, firstMs: silence } : {};
 /** Items whose first answer the server holds back until the test lets it go. */
 const held = new Set(asked.get("hold")?.split(",").filter(Boolean));
 

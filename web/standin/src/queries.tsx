@@ -4,7 +4,7 @@ import { Live } from "@keepwarm/live";
 import { liveQueries } from "@keepwarm/live/tanstack";
 import { QueryClient, QueryClientProvider, useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { address, hold, Items, json, Value } from "./parts.tsx";
+import { address, hold, Items, json, timing, Value } from "./parts.tsx";
 
 const client = new QueryClient({
   defaultOptions: {
@@ -15,19 +15,19 @@ const client = new QueryClient({
 
 let fetching: typeof fetch = (...given) => fetch(...given);
 
-/** As it is written without a library: a socket whose messages invalidate. */
+/**
+ * As it is written without a library: a socket whose messages invalidate. Everything, each
+ * time, which is more than the usual pattern does and misses no query for want of a name.
+ */
 function naive(): void {
   const listen = (isAgain: boolean): void => {
     const socket = new WebSocket(new URL("/live/ws", location.href.replace("http", "ws")));
     socket.onopen = () => {
       window.state = "open";
-      // What was missed meanwhile is unknown.
       if (isAgain) client.invalidateQueries();
     };
     socket.onmessage = ({ data }) => {
-      const { tags, reset } = JSON.parse(data) as { tags?: string[]; reset?: boolean };
-      if (reset) client.invalidateQueries();
-      for (const tag of tags ?? []) client.invalidateQueries({ queryKey: tag.split(":") });
+      if (!JSON.parse(data).beat) client.invalidateQueries();
     };
     socket.onclose = () => setTimeout(listen, 300, true);
   };
@@ -35,11 +35,12 @@ function naive(): void {
 }
 
 function ours(): void {
-  const live = new Live("/live");
+  const live = new Live("/live", { timing });
   window.state = live.state;
   live.onState((state) => {
     window.state = state;
   });
+  window.reconnect = () => live.reconnect();
   liveQueries(live, client);
   fetching = live.fetch;
 }
@@ -61,6 +62,7 @@ export function page(variant: string): ReactNode {
     hold(id);
     return client.refetchQueries({ queryKey: ["item", id] });
   };
+  window.write = (id, value) => fetching(address(id), { method: "PUT", body: String(value) });
   return (
     <QueryClientProvider client={client}>
       <Items Shown={Shown} prefetch={(id) => void client.prefetchQuery(options(id))} />

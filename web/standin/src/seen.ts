@@ -11,6 +11,8 @@ declare global {
     seen: Seen[];
     state: string;
     refetch: (id: string) => unknown;
+    reconnect: () => void;
+    write: (id: string, value: number) => unknown;
   }
 }
 

@@ -3,10 +3,11 @@
 import { Live } from "@keepwarm/live";
 import { liveSWR } from "@keepwarm/live/swr";
 import type { ReactNode } from "react";
-import useSWR, { mutate, preload, SWRConfig } from "swr";
+import useSWR, { mutate, SWRConfig } from "swr";
 import { address, hold, Items, json, Value } from "./parts.tsx";
 
 const live = new Live("/live");
+const swr = liveSWR(live);
 
 const load = ([, id]: readonly [string, string]) => json(live.fetch(address(id)));
 
@@ -25,8 +26,8 @@ export function page(): ReactNode {
     return mutate(["item", id]);
   };
   return (
-    <SWRConfig value={{ use: [liveSWR(live)], revalidateOnFocus: false, dedupingInterval: 0 }}>
-      <Items Shown={Shown} prefetch={(id) => void preload(["item", id] as const, load)} />
+    <SWRConfig value={{ use: [swr.middleware], revalidateOnFocus: false, dedupingInterval: 0 }}>
+      <Items Shown={Shown} prefetch={(id) => void swr.preload(["item", id] as const, load)} />
     </SWRConfig>
   );
 }
