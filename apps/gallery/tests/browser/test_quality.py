@@ -78,7 +78,7 @@ def test_pages_are_usable_by_everybody(
             if (shift := visit.page.evaluate("window.shift")) > MOST_SHIFT:
                 found.append(f"{path}: shifts by {shift:.3f}")
         found += visit.complaints
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("size", SIZES)

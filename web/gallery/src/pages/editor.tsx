@@ -164,7 +164,7 @@ function Editor({ title, verb, before, isPending, error, back, onSave, children 
       <fieldset>
         <legend>Portrait</legend>
         <p>It is painted from these. What you leave open, chance decides.</p>
-        <div className={forms.grid}>
+        <div className={`${forms.grid} ${forms.words}`}>
           {Object.entries(known).map(([name, choices]) => (
             <label key={name}>
               {labelled(name)}
