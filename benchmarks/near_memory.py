@@ -245,6 +245,7 @@ def measure() -> dict[str, Any]:
         "overhead_bytes": {what: round(each) for what, each in overhead.items()},
         "peers_overhead_bytes": peer_bytes(),
         "stalls_ms": stalls,
+        "not_counted": sorted(NO_HOUSEKEEPING),
         "read_ns": read_ns(),
         "goals": {
             f"at most {MOST_BYTES} bytes beyond key and value": (

@@ -1,6 +1,7 @@
 """`python -m benchmarks.performance`: keepwarm beside its peers, in one run.
 
-`--quick` leaves out how a hit's cost grows with entries and processes.
+`--quick` leaves out hit ratios, memory, stored sizes, HTTP, and how a hit's cost grows with
+entries and processes.
 
 Writes benchmarks/results/performance.json and the tables of docs/performance.md. With
 `--check` it writes nothing and compares the ratios with those stored: exit code 1 if one
@@ -11,6 +12,7 @@ the page says which.
 import argparse
 import asyncio
 import json
+import random
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks import codecs, hit_ratio, http, near_memory
 from benchmarks.machine import machine
 from benchmarks.pages import rewrite_block
 from benchmarks.performance import growth, near, page, shared
@@ -49,6 +52,7 @@ async def measure(*, is_quick: bool) -> dict[str, Any]:
         found["blocking"] = _plain(hits["blocking"])
         _say("shared hits")
         found["shared"] = _plain(await shared.measure_hits(url))
+        found["detail"] = _plain(await shared.measure_hits(url, shared.Detail))
         _say("raw reads")
         found["gets"] = _plain(await shared.measure_gets(url))
         _say("a storm of cancellations")
@@ -62,10 +66,28 @@ async def measure(*, is_quick: bool) -> dict[str, Any]:
     return found
 
 
+def measure_rest(found: dict[str, Any]) -> None:
+    """What runs no event loop of ours."""
+    seed = random.SystemRandom().randrange(2**31)
+    _say("how often the near tier has what is asked for")
+    found["hit_ratio"] = hit_ratio.measure(seed)
+    _say("what an entry costs, what stalls")
+    found["near_memory"] = near_memory.measure()
+    _say("stored sizes")
+    found["codecs"] = codecs.measure(seed)
+    _say("hits of the HTTP cache")
+    found["http"] = http.measure(http.REQUESTS, http.ROUNDS, sys.executable)
+
+
 def worse(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
     """The ratios to a peer, or to the bare thing, that have become worse."""
     found = []
-    for section, ours in (("near", "keepwarm"), ("shared", "keepwarm"), ("gets", "keepwarm")):
+    for section, ours in (
+        ("near", "keepwarm"),
+        ("shared", "keepwarm"),
+        ("detail", "keepwarm"),
+        ("gets", "keepwarm"),
+    ):
         for name in now[section]:
             if name == ours or name not in before.get(section, {}):
                 continue
@@ -82,10 +104,13 @@ def _ratio(section: Mapping[str, Any], ours: str, other: str) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.performance", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="without growth")
+    parser.add_argument("--quick", action="store_true", help="single calls only")
     parser.add_argument("--check", action="store_true", help="compare with the stored figures")
     options = parser.parse_args()
-    found = asyncio.run(measure(is_quick=options.quick or options.check))
+    is_quick = options.quick or options.check
+    found = asyncio.run(measure(is_quick=is_quick))
+    if not is_quick:
+        measure_rest(found)
     if options.check:
         stored = json.loads(RESULTS.read_text(encoding="utf-8"))
         complaints = worse(found, stored)

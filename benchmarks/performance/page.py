@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.performance import goals
+
 
 def tables(found: Mapping[str, Any]) -> str:
     about = found["machine"]
@@ -14,8 +16,13 @@ def tables(found: Mapping[str, Any]) -> str:
         _compared("A near hit of a decorated `async def`", found["near"], "keepwarm"),
         _compared("A near hit of a decorated `def`", found["blocking"], "keepwarm"),
         _compared(
-            "A shared hit of a 2 KB page, decoded, 50 callers with a key each",
+            "A shared hit of a 2 KB list of 24 cards, decoded, 50 callers with a key each",
             found["shared"],
+            "keepwarm",
+        ),
+        _compared(
+            "A shared hit of a 2 KB detail, mostly text, decoded, 50 callers with a key each",
+            found["detail"],
             "keepwarm",
         ),
         _compared("A GET of 2 KB, 50 callers with a key each", found["gets"], "keepwarm"),
@@ -24,6 +31,14 @@ def tables(found: Mapping[str, Any]) -> str:
     if "by_entries" in found:
         parts.append(_by_entries(found["by_entries"]))
         parts.append(_by_processes(found["by_processes"]))
+    if "hit_ratio" in found:
+        parts += [
+            _hit_ratios(found["hit_ratio"]["summary"]),
+            _memory(found["near_memory"]),
+            _sizes(found["codecs"]["forms"]),
+            _http(found["http"]),
+        ]
+    parts.append(goals.table(found))
     return "\n\n".join(parts)
 
 
@@ -73,3 +88,66 @@ def _by_processes(figures: Mapping[str, Mapping[str, float]]) -> str:
         f"| {n} | {each['hit_us']:.2f} | {each['ack_ms']:.1f} |" for n, each in figures.items()
     ]
     return "\n".join(lines)
+
+
+def _hit_ratios(summary: Mapping[str, Any]) -> str:
+    names = summary["means_beside_peers"]
+    head, cells = " | ".join(names), " | ".join(f"{ratio:.1f}" for ratio in names.values())
+    return (
+        "**Hits of a near tier in per cent, mean over logs, generated requests and sizes**\n\n"
+        f"| {head} |\n|{'---:|' * len(names)}\n| {cells} |\n\n"
+        f"Over LRU {summary['mean_over_lru']:+} points on the mean; at worst "
+        f"{summary['worst_against_lru']:+} ({summary['worst_on']})."
+    )
+
+
+def _memory(found: Mapping[str, Any]) -> str:
+    lines = [
+        f"**Bytes of an entry beyond its key and value, among {found['entries']:,}**",
+        "",
+        "| | bytes |",
+        "|---|---:|",
+    ]
+    ours = {f"keepwarm, {what}": each for what, each in found["overhead_bytes"].items()}
+    listed = ours | found["peers_overhead_bytes"]
+    lines += [f"| {what} | {each} |" for what, each in listed.items()]
+    return "\n".join(lines)
+
+
+def _sizes(forms: Mapping[str, Any]) -> str:
+    lines = [
+        "**List pages of Gallery as they are stored**",
+        "",
+        "| | bytes | times smaller than JSON | to write, µs | to read, µs |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    fields = ("bytes", "times_smaller_than_json", "write_us", "read_us")
+    lines += [
+        f"| {name} | " + " | ".join(str(each[field]) for field in fields) + " |"
+        for name, each in forms.items()
+    ]
+    return "\n".join(lines)
+
+
+def _http(found: Mapping[str, Any]) -> str:
+    lines = [
+        "**HTTP hits of 2 KB, by the CPU time of the serving process**",
+        "",
+        "| | requests per CPU second | of an app that does nothing |",
+        "|---|---:|---:|",
+    ]
+    lines += [
+        f"| {_HTTP[name]} | {found['requests_per_cpu_s'][name]:,} | {ratio:.2f} × |"
+        for name, ratio in found["ratio"].items()
+    ]
+    return "\n".join(lines)
+
+
+_HTTP = {
+    "bare": "uvicorn, an app that does nothing",
+    "near": "… behind HTTPCache, from the near tier",
+    "shared": "… from the shared tier",
+    "hishel": "… behind hishel",
+    "fastapi_cache2": "FastAPI with fastapi-cache2",
+    "nginx": "nginx, proxy_cache",
+}

@@ -54,6 +54,27 @@ def page(n: int) -> Page:
     return Page(cards, 50_000)
 
 
+class Detail(msgspec.Struct, frozen=True):
+    id: int
+    name: str
+    story: str
+    likes: int
+    image: str
+
+
+def detail(n: int) -> Detail:
+    """About 2 KB as JSON, most of it text."""
+    dice = random.Random(n)
+    words = " ".join(dice.choice(_WORDS) for _ in range(330))
+    name = f"{dice.choice(_FIRST)} of {dice.choice(_PLACES)}"
+    return Detail(n, name, words, dice.randrange(9_000), f"/media/{n:x}.webp")
+
+
+_WORDS = (
+    *("river", "stone", "lantern", "quiet", "harbour", "winter", "song", "keeper", "morning"),
+    *("glass", "thorn", "ember", "walked", "beneath", "against", "the", "a", "of", "and"),
+    *("into", "never", "after", "her", "his", "their", "old", "bright", "narrow", "salt"),
+)
 _FIRST = ("Alba", "Bero", "Cato", "Dara", "Edda", "Finn", "Gala", "Hela", "Ivo", "Juno")
 _PLACES = ("the North", "Amber Hill", "Low Water", "the Glass City", "Thornwood", "Eastmarch")
 
@@ -71,7 +92,7 @@ def _at_once(call: Callable[[int], Awaitable[Any]]) -> Callable[[int], Awaitable
     return run
 
 
-async def measure_hits(url: str) -> dict[str, Figure]:
+async def measure_hits(url: str, kind: type[Page] | type[Detail] = Page) -> dict[str, Figure]:
     """Shared hits, decoded, with tags where the library has them."""
     import aiocache
     from aiocache.serializers import PickleSerializer
@@ -83,14 +104,16 @@ async def measure_hits(url: str) -> dict[str, Figure]:
 
     address = parse_address(url)
     client = redis_py.from_url(url)
+    made: Callable[[int], Any] = page if kind is Page else detail
+    name = kind.__name__.lower()
     FastAPICache.reset()
-    FastAPICache.init(RedisBackend(client), prefix="bench")
+    FastAPICache.init(RedisBackend(client), prefix=name)
     cashews = Cashews()
     cashews.setup(url, client_side=False)
 
     @fastapi_cached(expire=3600, coder=PickleCoder)
-    async def fastapi_one(n: int) -> Page:
-        return page(n)
+    async def fastapi_one(n: int) -> Any:
+        return made(n)
 
     @aiocache.cached(
         ttl=3600,
@@ -99,20 +122,22 @@ async def measure_hits(url: str) -> dict[str, Figure]:
         port=address.port,
         password=address.password,
         serializer=PickleSerializer(),
+        namespace=name,
     )
-    async def aio_one(n: int) -> Page:
-        return page(n)
+    async def aio_one(n: int) -> Any:
+        return made(n)
 
-    @cashews(ttl="1h")
-    async def cashews_one(n: int) -> Page:
-        return page(n)
+    @cashews(ttl="1h", prefix=name)
+    async def cashews_one(n: int) -> Any:
+        return made(n)
 
-    async with Cache(url, namespace="shared", near=0, policies={"p": Policy(ttl="1h")}) as cache:
+    async with Cache(url, namespace=name, near=0, policies={"p": Policy(ttl="1h")}) as cache:
 
-        async def character_list(n: int) -> Page:
-            return page(n)
+        async def answer(n: int) -> Any:
+            return made(n)
 
-        ours = cache("p", key="page:{n}", tags=["pages", "page:{n}"])(character_list)
+        answer.__annotations__["return"] = kind
+        ours = cache("p", key="page:{n}", tags=["pages", "page:{n}"])(answer)
         contenders = {
             "keepwarm": ours,
             "aiocache": aio_one,

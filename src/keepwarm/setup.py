@@ -119,7 +119,7 @@ class Cache(BaseCache):
                 namespace,
                 sealing,
                 operation_timeout,
-                is_strict=coherence == "strict",
+                is_strict=coherence == "strict" and near_bytes > 0,
                 times=times,
             )
         kept = Journal(journal, namespace) if journal is not None and local is None else None

@@ -58,8 +58,9 @@ async def test_the_commands_run() -> None:
         if line.startswith("$ keepwarm ")
     ]
     names = {each.name or each.callback.__name__ for each in command.registered_commands}  # type: ignore[union-attr]
-    # The proxy runs until it is told to stop: docs/proxy.md, tests/proxy/test_command.py.
-    assert {words[0] for words in commands} == names - {"proxy"}
+    # The proxy runs until it is told to stop: docs/proxy.md, tests/proxy/test_command.py. The
+    # audit is about an app: docs/http.md, tests/cli/test_audit.py.
+    assert {words[0] for words in commands} == names - {"proxy", "audit"}
     with EmbeddedServer() as server:
         async with Cache(server.url, policies={"plain": Policy(ttl="1h")}) as cache:
             await cache.set("characters:detail:5", 1, "plain", tags=["character:5"])

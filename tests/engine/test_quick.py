@@ -1,6 +1,10 @@
 """The quickest way answers what the ordinary one would, and nothing that was ended."""
 
+import asyncio
+import time
+
 from keepwarm import Cache, Policy, collect
+from keepwarm.engine.straight import is_held
 
 POLICIES = {"p": Policy(ttl="1h")}
 
@@ -58,3 +62,99 @@ async def test_a_value_that_can_be_changed_is_each_callers_own() -> None:
         for _ in range(4):
             (await row(1)).append(2)
         assert await row(1) == [1]
+
+
+async def test_what_was_evicted_does_not_stay_in_the_table() -> None:
+    """Ten times as many arguments as the near tier holds: the table is no second one."""
+    async with Cache(policies=POLICIES, near="64KiB") as cache:
+
+        @cache("p", key="k:{n}")
+        async def row(n: int) -> str:
+            return "x" * 200
+
+        most = 64 * 1024 // 200
+        for n in range(10 * most):
+            await row(n)
+            await row(n)
+        table = row.peek.__self__._table  # type: ignore[attr-defined]
+        held = sum(is_held(ready) for ready in table.ready.values())
+        assert 0 < held <= most
+        assert len(table.ready) <= 2 * most
+
+
+async def test_a_hit_by_name_and_one_by_place_are_one() -> None:
+    async with Cache(policies=POLICIES) as cache:
+        calls = 0
+
+        @cache("p", key="k:{a}:{b}")
+        async def row(a: int, b: int = 2) -> int:
+            nonlocal calls
+            calls += 1
+            return a + b
+
+        for _ in range(3):
+            assert await row(1) == await row(1, 2) == await row(b=2, a=1) == 3
+        assert calls == 1
+
+
+async def test_a_lifetime_ends_on_the_quickest_way_too() -> None:
+    """By the machine's clocks, of which `until` is worked out when a copy becomes ready."""
+    async with Cache(policies={"p": Policy(ttl="250ms", jitter=0)}) as cache:
+        version = 0
+
+        @cache("p", key="k:{n}")
+        async def row(n: int) -> int:
+            return version
+
+        began = time.monotonic()
+        assert await row(1) == 0
+        version = 1
+        while (seen := await row(1)) == 0:
+            assert time.monotonic() - began < 5
+            await asyncio.sleep(0.005)
+        assert seen == 1
+        assert time.monotonic() - began >= 0.25
+
+
+async def test_a_refreshed_value_is_the_next_ones_answer() -> None:
+    """Its stamps are those of the one before, so only its place tells them apart."""
+    async with Cache(policies=POLICIES) as cache:
+        version = 0
+
+        @cache("p", key="k:{n}")
+        async def row(n: int) -> int:
+            return version
+
+        @cache("p", key="pair:{a}:{b}")
+        async def pair(a: int, b: int) -> int:
+            return version
+
+        for version in range(3):
+            assert await row.refresh(1) == version
+            assert await pair.refresh(1, 2) == version
+            assert [await row(1) for _ in range(4)] == [version] * 4
+            assert [await pair(1, 2) for _ in range(4)] == [version] * 4
+
+
+async def test_a_copy_that_was_packed_again_still_answers_and_lets_its_value_go() -> None:
+    async with Cache(policies=POLICIES, near="1MiB") as cache:  # 64 unpacked ones
+        calls = 0
+
+        @cache("p", key="k:{n}")
+        async def row(n: int) -> str:
+            nonlocal calls
+            calls += 1
+            return f"row {n}"
+
+        for _ in range(3):
+            for n in range(500):
+                assert await row(n) == f"row {n}"
+        assert calls == 500
+        table = row.peek.__self__._table  # type: ignore[attr-defined]
+        assert len(table.ready) == 500
+        held = [ready.resident.value for ready in table.ready.values()]
+        shared = [copy for copy in held if getattr(copy, "memo", None) is not None]
+        assert 0 < len(shared) <= 64
+        await cache.invalidate_pattern("k:*")
+        assert await row(7) == "row 7"
+        assert calls == 501

@@ -240,3 +240,34 @@ def test_it_works_on_uvloop(make: Callable[..., Cache], until_near: UntilNear) -
                 assert (await read(here, -1))[0] == n
 
     uvloop.run(life())
+
+
+# Without a near tier.
+
+
+async def test_without_a_near_tier_each_read_asks_and_nobody_waits_for_it(
+    make: Callable[..., Cache], server: EmbeddedServer, namespace: str
+) -> None:
+    async with make(near=0) as reader, make(near=0) as writer:
+        await read(reader, 1)
+        for _ in range(3):
+            assert await read(reader, 2) == (1, Tier.SHARED)
+        with redis.Redis.from_url(server.url) as direct:
+            holders = direct.hkeys("{" + namespace + "}:holders")
+            assert [each for each in holders if each.startswith(b"h:")] == []  # to be waited for
+        await writer.invalidate("t")
+        assert (await read(reader, 2))[0] == 2
+
+
+def test_without_a_near_tier_threads_ask_as_well(
+    make: Callable[..., Cache], server: EmbeddedServer
+) -> None:
+    cache = make(near=0)
+    with cache.blocking() as blocking:
+        assert blocking.get_or_set("k", lambda: 1, "plain", tags=["t"]) == 1
+        with collect() as outcomes:
+            assert blocking.get_or_set("k", lambda: 2, "plain", tags=["t"]) == 1
+        assert outcomes[0].tier is Tier.SHARED
+        blocking.invalidate("t")
+        assert blocking.get_or_set("k", lambda: 2, "plain", tags=["t"]) == 2
+        blocking.close()

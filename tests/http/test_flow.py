@@ -394,6 +394,17 @@ async def test_what_ends_a_value_ends_the_response_made_of_it() -> None:
     assert not (await ask(front)).is_hit
 
 
+async def test_a_tag_younger_than_the_values_used_keeps_nothing_out_for_long() -> None:
+    """The handler's value is from before its tag was first set, and then set anew."""
+    cache = Cache(policies={"plain": Policy(ttl="1h")})
+    front, calls = tagged(cache)
+
+    assert [(await ask(front)).is_hit for _ in range(3)] == [False, False, True]
+    await cache.invalidate("page:home")
+    assert [(await ask(front)).is_hit for _ in range(2)] == [False, True]
+    assert calls == [5]
+
+
 async def test_a_response_is_no_fresher_than_what_it_is_made_of() -> None:
     stage = Stage()
     cache = Cache(clock=stage.clock, policies={"plain": Policy(ttl="30s", jitter=0)})

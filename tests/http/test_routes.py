@@ -45,7 +45,8 @@ async def test_a_public_response_of_a_handler_that_read_the_cookie_is_not_shared
     it = stage()
 
     assert await hits(it, (COOKIE, PUBLIC), (COOKIE, PUBLIC), ([], PUBLIC)) == [False] * 3
-    assert list(it.front.desk.personal) == ["/page"]
+    (found,) = it.front.audit().findings
+    assert (found.route, found.policy, found.read) == ("/page", "public", ("cookie",))
 
 
 async def test_what_was_made_for_nobody_is_not_for_somebody() -> None:

@@ -13,10 +13,11 @@ KEPT = [
     ("Content-Encoding", "a"), ("Content-Location", "/a"), ("Content-MD5", "a"), ("Content-Type", "text/plain"),
     ("Content-Language", "de"), ("Content-Disposition", "attachment"), ("Content-Security-Policy", "default-src 'self'"),
     ("Clear-Site-Data", '"cache"'), ("ETag", '"abc"'), ("Expires", date(99)), ("Last-Modified", date(-99)),
-    ("Public-Key-Pins", "a"), ("Set-Cookie", "a=b"), ("Set-Cookie2", "a=b"), ("X-Frame-Options", "deny"),
+    ("Public-Key-Pins", "a"), ("Set-Cookie2", "a=b"), ("X-Frame-Options", "deny"),
     ("X-XSS-Protection", "1"), ("Link", "</a>; rel=preload"), ("Retry-After", "9"), ("Warning", '299 - "a"'),
     ("Access-Control-Allow-Origin", "*"), ("Server", "a"), ("CDN-Cache-Control", "max-age=9"), ("Via", "1.1 a"),
 ]  # fmt: skip
+COOKIE = ("Set-Cookie", "a=b")
 DROPPED = [
     ("Keep-Alive", "timeout=1"), ("Proxy-Authenticate", "Basic"), ("Proxy-Authentication-Info", "a"),
     ("Proxy-Authorization", "a"), ("Proxy-Connection", "close"), ("TE", "gzip"), ("Trailer", "a"), ("Upgrade", "a"),
@@ -25,6 +26,8 @@ DROPPED = [
 FIELDS = [
     *[row(f"required 3.1 {n} is stored", first(FRESH, (n, v)), hit(has={n.lower(): v})) for n, v in KEPT],
     *[row(f"required 3.1 {n} is not stored", first(FRESH, (n, v)), hit(lacks=[n.lower()])) for n, v in DROPPED],
+    row("required 3.1 Set-Cookie is stored if it may be shared", first(FRESH, COOKIE), hit(has={"set-cookie": "a=b"}), share_cookies=["*"]),
+    row("required 7.3 and is one client's if not", first(FRESH, COOKIE, has={"set-cookie": "a=b"}), hit(lacks=["set-cookie"])),
     row("required 3.1 Connection is not stored", first(FRESH, ("Connection", "a, b"), ("A", "1"), ("B", "2"), ("C", "3")), hit(lacks=["connection", "a", "b"], has={"c": "3"})),
     row("required 3.1 Connection cannot strip what gates caching", first(FRESH, ("Connection", "cache-control, vary"), ("Vary", "foo")), miss(fields=[("Foo", "1")])),
     row("required 3.1 several lines of a field", first(FRESH, ("A", "1"), ("A", "2")), hit(has={"a": "1, 2"})),
@@ -67,10 +70,11 @@ UPDATED = [
         )
         for n in (
             *("Test-Header", "X-Test-Header", "Content-Foo", "X-Content-Foo", "Content-Location", "Content-MD5"),
-            *("Content-Security-Policy", "Content-Type", "Clear-Site-Data", "Public-Key-Pins", "Set-Cookie", "Set-Cookie2"),
+            *("Content-Security-Policy", "Content-Type", "Clear-Site-Data", "Public-Key-Pins", "Set-Cookie2"),
             *("X-Frame-Options", "X-XSS-Protection", "Link", "Server"),
         )
     ],
+    row("required 3.2 a 304 updates Set-Cookie if that may be shared", first(STALE, TAG, ("Set-Cookie", "old")), confirmed(FRESH, TAG, ("Set-Cookie", "new"), wait=3, has={"set-cookie": "new"}), hit(has={"set-cookie": "new"}), share_cookies=["*"]),
     row("required 3.2 Cache-Control", first(STALE, TAG), confirmed(FRESH, TAG, wait=3), hit(wait=59), miss(wait=9)),
     row("required 3.2 Expires", first(TAG, ("Expires", date(2))), confirmed(TAG, ("Expires", date(90)), wait=3, has={"expires": date(90)}), hit(wait=80)),
     row("required 3.2 Date", first(STALE, TAG, ("Date", date())), confirmed(FRESH, TAG, ("Date", date(3)), wait=3), hit(has={"date": date(3)})),

@@ -73,6 +73,11 @@ STORING = [
     unstored("9111-4.1-vary-star-second-line", *FRESH, "Vary: Accept", "Vary: *"),
     unstored("9111-7.3-set-cookie", LM, "Set-Cookie: id=1"),
     required(
+        "9111-7.3-set-cookie-is-for-one",
+        first(*FRESH, "Set-Cookie: id=1", has=("Set-Cookie: id=1",)),
+        hit(lacks=("Set-Cookie",)),
+    ),
+    required(
         "9111-5.2.1.5-request-no-store",
         first(*FRESH, fields=cc("no-store")),
         miss(*FRESH),
@@ -390,6 +395,43 @@ TARGETED = [
     ),
 ]
 
+RENEWAL = [
+    *[
+        unstored(f"6585-{section}-{status}", *FRESH, status=status)
+        for section, status in ((3, 428), (4, 429), (5, 431), (6, 511))
+    ],
+    unstored("9111-5.2-parted-by-semicolons", LM, *cc("private; max-age=3600")),
+    unstored("9111-5.2-parted-by-spaces", LM, *cc("no-cache max-age=3600")),
+    unstored("9111-4.1-vary-that-is-no-name", *FRESH, "Vary: Accept;q=1"),
+    required(
+        "9111-4.1-vary-in-a-304",
+        first(*STALE, ETAG, fields=("Foo: 1",)),
+        confirmed(*FRESH, ETAG, "Vary: Foo", fields=("Foo: 1",), body="body 1"),
+        hit(fields=("Foo: 1",), body="body 1"),
+        miss(*FRESH, fields=("Foo: 2",)),
+    ),
+    required(
+        "9111-5.2.1.5-no-store-renews-nothing",
+        first(*STALE, ETAG),
+        confirmed(*FRESH, ETAG, fields=cc("no-store"), body="body 1"),
+        confirmed(*FRESH, ETAG, body="body 1"),
+    ),
+    required(
+        "9111-4.3.3-what-was-replaced-covers-no-failure",
+        first(*STALE, ETAG),
+        miss(status=404),
+        Step("miss", Response(status=503)),
+    ),
+    required(
+        "9110-7.6.2-a-last-hop-is-not-forwarded",
+        Step("not-cached", method="OPTIONS", fields=("Max-Forwards: 0",), body=""),
+    ),
+    required(
+        "9110-7.6.2-hops-are-counted",
+        miss(method="OPTIONS", fields=("Max-Forwards: 5",), asked=("Max-Forwards: 4",)),
+    ),
+]
+
 CASES: list[Case] = [
     *FRESHNESS,
     *STORING,
@@ -400,4 +442,5 @@ CASES: list[Case] = [
     *INVALIDATING,
     *STALENESS,
     *TARGETED,
+    *RENEWAL,
 ]

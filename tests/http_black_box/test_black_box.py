@@ -1,43 +1,17 @@
 """`keepwarm proxy` against the table, on each server, as a client and an origin see it."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 
 import pytest
 
 from keepwarm.proxy.servers import SERVERS
-from proxy.origins import Origin
 
 from .cases import CASES
-from .driver import Driver
+from .running import proxied
 from .table import REQUIRED, Case
 
 Results = dict[str, str]
-
-
-@contextmanager
-def proxied(server: str) -> Iterator[tuple[Driver, int]]:
-    """A driver, and the port of a proxy before its origin."""
-    command = [sys.executable, "-m", "keepwarm.cli", "proxy", "--json", "--listen", ":0"]
-    with (
-        Origin() as origin,
-        subprocess.Popen(
-            [*command, "--upstream", origin.url, "--server", server],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={"PATH": "/usr/bin:/bin"},
-        ) as process,
-    ):
-        assert process.stdout is not None
-        told = json.loads(process.stdout.readline())
-        yield Driver(origin), int(told["listening"].rpartition(":")[2])
-        process.terminate()
-        assert process.wait(60) == 0
-        assert origin.errors == []
 
 
 @pytest.fixture(scope="module")

@@ -310,6 +310,16 @@ async def test_streams_are_bounded_for_each_user(site: Site, way: Any) -> None:
     assert app.listening == 0
 
 
+async def test_visitors_of_one_address_may_be_many(site: Site) -> None:
+    """They may all come through one proxy; somebody known is one person."""
+    app = live(site, most_per_user=1)
+    sockets = [websocket(app) for _ in range(3)]
+    for socket in sockets:
+        assert "beat" in await socket.message()
+    for socket in sockets:
+        await socket.close()
+
+
 @WAYS
 @pytest.mark.security("Admin: live, crowds")
 async def test_streams_are_bounded_in_all(site: Site, way: Any) -> None:

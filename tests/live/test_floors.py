@@ -208,7 +208,7 @@ class CountsOnlyTheStored(LiveHeaders):
 
     def _read(self, outcomes: Any, began: Place) -> list[tuple[bytes, bytes]]:
         return super()._read([o for o in outcomes if o.stamps is not None], began) or [
-            *self._fields(self._hearing.here, {})
+            *self._fields(self._hearing.here, ())
         ]
 
 

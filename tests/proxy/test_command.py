@@ -215,3 +215,16 @@ def test_the_page_lists_every_option() -> None:
 
     assert {"--listen", "--upstream"} <= options
     assert [option for option in sorted(options) if option not in page] == []
+
+
+def test_a_cookie_is_shared_by_name() -> None:
+    answer = (
+        b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 2\r\n"
+        b"Set-Cookie: theme=dark\r\nSet-Cookie: session=secret\r\n\r\nok"
+    )
+    with Origin() as origin, proxying(origin.url, "--share-cookie", "theme") as (_, port):
+        origin.answers(answer)
+        replies = [fetch(port) for _ in range(2)]
+
+    cookies = [[v for n, v in reply.fields if n.lower() == b"set-cookie"] for reply in replies]
+    assert cookies == [[b"theme=dark", b"session=secret"], [b"theme=dark"]]

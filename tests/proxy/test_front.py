@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from keepwarm.proxy.front import MAX_FIELDS, MAX_HEAD, cleaned, refusal
+from keepwarm.proxy.front import MAX_FIELDS, MAX_HEAD, Front, cleaned, hops_left, refusal
 
 HOST = (b"host", b"a.example")
 
@@ -131,3 +131,37 @@ def test_what_was_given_is_not_changed() -> None:
     cleaned(given)
 
     assert given == scope(HOST, (b"te", b"x"))
+
+
+@pytest.mark.parametrize("method", ["TRACE", "OPTIONS"])
+def test_7_6_2_a_request_is_forwarded_as_often_as_it_may(method: str) -> None:
+    given = scope(HOST, (b"max-forwards", b"5"), method=method)
+
+    assert cleaned(given)["headers"] == [HOST, (b"max-forwards", b"4")]
+
+
+@pytest.mark.parametrize("field", [b"x", b"-1", b"", b"1, 2"])
+def test_7_6_2_what_is_no_number_says_nothing(field: bytes) -> None:
+    given = scope(HOST, (b"max-forwards", field), method="TRACE")
+
+    assert hops_left(given) is None
+    assert cleaned(given)["headers"] == given["headers"]
+
+
+def test_7_6_2_is_for_trace_and_options() -> None:
+    assert hops_left(scope(HOST, (b"max-forwards", b"0"))) is None
+
+
+@pytest.mark.parametrize(("method", "status"), [("OPTIONS", 200), ("TRACE", 405)])
+async def test_7_6_2_the_last_one_answers_himself(method: str, status: int) -> None:
+    sent: list[Any] = []
+
+    async def app(*_: Any) -> None:
+        raise AssertionError("it was forwarded")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await Front(app)(scope(HOST, (b"max-forwards", b"0"), method=method), send, send)
+
+    assert sent[0]["status"] == status

@@ -159,3 +159,28 @@ def test_a_post_is_forwarded_once_although_the_upstream_fails(whole: Running) ->
         assert client.reply("POST").status == 502
 
     assert calls == 1
+
+
+BROKEN = (
+    b"HTTP/1.1 200 OK\r\nCache-Control: max-age=100\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+)
+STALE = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nAge: 99\r\nContent-Length: 5\r\n\r\nstale"
+
+
+def test_a_response_that_breaks_before_its_first_byte_is_a_502(whole: Running) -> None:
+    """The start was held until there would be something to store."""
+    whole.origin.answers(BROKEN)
+    reply = fetch(whole.port, "/broken")
+    whole.origin.answers(PAGE)
+
+    assert (reply.status, reply.is_whole) == (502, True)
+    assert dict(reply.fields).get(b"cache-control") == b"no-store"
+    assert fetch(whole.port, "/broken").body == b"whole"
+
+
+def test_what_is_stale_answers_for_it(whole: Running) -> None:
+    whole.origin.answers(STALE)
+    fetch(whole.port, "/breaks")
+    whole.origin.answers(BROKEN)
+
+    assert fetch(whole.port, "/breaks").body == b"stale"

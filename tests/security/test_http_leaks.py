@@ -114,8 +114,7 @@ async def test_vary_cookie_tells_clients_apart(
 
 @security("HTTP: leaks, Set-Cookie")
 async def test_a_cookie_set_for_one_is_not_stored(stage: Stage) -> None:
-    """With RFC 9111 §7.3, an origin's explicit lifetime beside Set-Cookie is its word for it:
-    only a proxy, which has nothing but that word, takes it."""
+    """Nor is the page that came with it, unless a proxy's origin gives that a lifetime."""
     lifetime = [("Last-Modified", "Mon, 04 Jan 2027 00:00:00 GMT")]
     if stage.front.desk.settings.declared_only:
         lifetime = [("Cache-Control", "public, max-age=3600")]
@@ -137,6 +136,83 @@ async def test_a_cookie_in_a_304_reaches_only_who_caused_it() -> None:
     assert caused.get("set-cookie") == "session=secret"
     assert [answer.get("set-cookie") for answer in others] == [None] * 3
     assert "secret" not in repr(others)
+
+
+@security("HTTP: leaks, Set-Cookie")
+@pytest.mark.parametrize(
+    "control", ["max-age=3600", "public, s-maxage=3600", "immutable, max-age=9"]
+)
+async def test_a_page_that_is_for_all_takes_nobodys_cookie_along(control: str) -> None:
+    """A proxy has nothing but the origin's word (RFC 9111 §7.3), which is about the page."""
+    stage = Stage()
+    fields = [("Cache-Control", control), ("Set-Cookie", "session=secret"), ("X-Kept", "1")]
+    caused = await stage.ask(reply=Reply(fields=fields))
+
+    others = [await stage.ask() for _ in range(3)]
+
+    assert caused.get("set-cookie") == "session=secret"
+    assert [(a.is_hit, a.get("set-cookie"), a.get("x-kept")) for a in others] == [
+        (True, None, "1")
+    ] * 3
+
+
+@security("HTTP: leaks, Set-Cookie")
+async def test_who_causes_a_refreshed_page_alone_gets_its_cookie() -> None:
+    """By a 304, a new 200 to our own question, or the missing rest of a part."""
+    stage = Stage()
+    stale, secret = [("Cache-Control", "max-age=1"), ("ETag", '"e"')], ("Set-Cookie", "a=secret")
+    await stage.ask(reply=Reply(fields=stale))
+    stage.clock.advance(10)
+    by_304 = await stage.ask(reply=Reply(304, [*stale, secret]))
+    after_304 = await stage.ask()
+    stage.clock.advance(10)
+    by_200 = await stage.ask(reply=Reply(200, [*stale, secret]))
+    after_200 = await stage.ask()
+    part = [*stale, ("Content-Range", "bytes 0-3/8")]
+    ranged = [("Range", "bytes=0-3")]
+    await stage.ask("/part", fields=ranged, reply=Reply(206, part, b"half"))
+    rest = [*stale, ("Content-Range", "bytes 4-7/8"), secret]
+    by_206 = await stage.ask("/part", reply=Reply(206, rest, b"rest"))
+    after_206 = await stage.ask("/part")
+
+    assert [a.get("set-cookie") for a in (by_304, by_200, by_206)] == ["a=secret"] * 3
+    assert [a.get("set-cookie") for a in (after_304, after_200, after_206)] == [None] * 3
+    assert all(a.is_hit for a in (after_304, after_200, after_206))
+    assert (by_206.body, after_206.body) == (b"halfrest", b"halfrest")
+
+
+@security("HTTP: leaks, Set-Cookie")
+async def test_a_cookie_in_the_answer_to_a_post_is_not_stored_with_it() -> None:
+    """A POST may answer with what a GET would get; the cookie beside it is for who sent it."""
+    stage = Stage()
+    fields = [("Cache-Control", "max-age=60"), ("Content-Location", "/page")]
+    secret = ("Set-Cookie", "session=secret")
+    posted = await stage.ask(method="POST", reply=Reply(fields=[*fields, secret]))
+
+    answer = await stage.ask()
+
+    assert (posted.get("set-cookie"), answer.get("set-cookie")) == (secret[1], None)
+    assert answer.is_hit
+
+
+@pytest.mark.parametrize(
+    ("names", "kept"),
+    [((), None), (["theme"], "theme=dark; Path=/"), (["*"], "theme=dark; Path=/, session=secret")],
+)
+async def test_cookies_are_shared_by_name(names: list[str], kept: str | None) -> None:
+    stage = Stage(share_cookies=names)
+    cookies = [("Set-Cookie", "theme=dark; Path=/"), ("Set-Cookie", "session=secret")]
+    await stage.ask(reply=Reply(fields=[("Cache-Control", "max-age=60"), *cookies]))
+
+    assert (await stage.ask()).get("set-cookie") == kept
+
+
+async def test_a_cache_of_one_user_keeps_his_cookies() -> None:
+    stage = Stage(shared=False)
+    fields = [("Cache-Control", "max-age=60"), ("Set-Cookie", "session=mine")]
+    await stage.ask(reply=Reply(fields=fields))
+
+    assert (await stage.ask()).get("set-cookie") == "session=mine"
 
 
 @security("HTTP: leaks, coalescing")

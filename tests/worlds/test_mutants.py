@@ -36,7 +36,7 @@ from keepwarm.core.steps import (
 )
 from keepwarm.stores.memory import MemoryStore
 from keepwarm.testing import Exploration, Rules, World, explore, sample
-from worlds.test_schedules import batches, fleet, joined, late_tags, race, warm
+from worlds.test_schedules import batches, fleet, joined, late_over_older, late_tags, race, warm
 
 
 def must_fail(found: Exploration) -> None:
@@ -235,6 +235,24 @@ def test_a_store_must_not_create_a_late_stamp() -> None:
             return stop.value
 
     must_fail(explore(late_tags, rules=Rules(fill=creating)))
+
+
+def test_a_late_tag_must_have_been_quiet_since_the_fill_began() -> None:
+    """Not only since it was asked about: then what it guards may have been read before."""
+
+    def trusting(wanted: Any) -> Recipe[Any]:
+        recipe = filling.fill(wanted)
+        reply: Any = None
+        try:
+            while True:
+                step = recipe.send(reply)
+                if isinstance(step, Confirm):
+                    step = replace(step, position=2**40)
+                reply = yield step
+        except StopIteration as stop:
+            return stop.value
+
+    must_fail(explore(late_over_older, rules=Rules(fill=trusting), limit=100_000))
 
 
 def test_a_subset_of_the_stamps_must_not_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,16 @@ def late_tags_warm(world: World) -> None:
     world.reader("b", "k", tags=["list"], late=["item:1"], after="writer", name="three")
 
 
+def late_over_older(world: World) -> None:
+    """The fill uses a cached value that is older than what its late tag was last given."""
+    late = ("item:1",)
+    world.reader("a", "inner", name="warms")
+    world.writer("k", tags=late, name="earlier", after="warms")
+    world.reader("a", "k", tags=["list"], late=late, inner="inner", after="earlier", name="one")
+    world.writer("k", tags=late, after="earlier")
+    world.reader("b", "k", tags=["list"], late=late, inner="inner", after="writer", name="then")
+
+
 def evicted_stamp(world: World) -> None:
     """The tag's stamp is lost at any moment, and created anew by whoever needs it."""
     world.reader("a", "k", name="first")
@@ -109,6 +119,7 @@ SCENARIOS: list[Callable[[World], None]] = [
     joined,
     late_tags,
     late_tags_warm,
+    late_over_older,
     evicted_stamp,
     flushed,
     pattern,
@@ -136,6 +147,22 @@ def test_no_schedule_of_many_more_is_stale_after_ack(scenario: Callable[[World],
     print(f"{scenario.__name__}: {found}")
 
     assert not found.failures, found.failures[0]
+
+
+def test_a_late_tag_over_an_older_value_is_stored() -> None:
+    """Or nothing that uses the older value could be, for as long as that lives."""
+
+    def alone(world: World) -> None:
+        world.reader("a", "inner", name="warms")
+        world.writer("other", tags=["item:1"], after="warms")
+        world.reader("a", "k", late=["item:1"], inner="inner", after="writer", name="fills")
+        world.reader("b", "k", late=["item:1"], inner="inner", after="fills", name="hits")
+
+    story = replay(alone, [])
+
+    assert story[-1] == "hits: got version 0"
+    assert "fill 2: stores the entry" in story
+    assert not any(line.startswith("fill 3") for line in story)
 
 
 def fleet(world: World) -> None:

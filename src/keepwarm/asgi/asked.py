@@ -31,6 +31,10 @@ REWRITING = frozenset(
         *(b"x-method-override", b"upgrade", b"expect"),
     }
 )
+API_KEYS = frozenset({b"x-api-key", b"api-key", b"x-auth-token", b"x-access-token"})
+"""Fields by which apps know their users beside the registered ones."""
+CREDENTIALS = frozenset({b"authorization", b"cookie", b"proxy-authorization"}) | API_KEYS
+
 _CONDITIONS = frozenset({b"if-none-match", b"if-modified-since"})
 _ORIGIN_CONDITIONS = frozenset({b"if-match", b"if-unmodified-since"})
 """Those that only the origin can answer (RFC 9111 section 4.3.2)."""
@@ -55,6 +59,7 @@ class Asked:
     bypass: str = ""
     has_authorization: bool = False
     has_cookie: bool = False
+    has_api_key: bool = False
     has_conditions: bool = False
     wants_range: str | None = None
     content: bytes = b""
@@ -66,7 +71,7 @@ class Asked:
 
     @property
     def has_credentials(self) -> bool:
-        return self.has_authorization or self.has_cookie
+        return self.has_authorization or self.has_cookie or self.has_api_key
 
 
 def raw_path(scope: Scope) -> bytes:
@@ -105,6 +110,7 @@ def asked_of(
         match=match,
         has_authorization=b"authorization" in names,
         has_cookie=b"cookie" in names,
+        has_api_key=not API_KEYS.isdisjoint(names),
         has_conditions=not _CONDITIONS.isdisjoint(names),
         content=content,
     )
@@ -166,7 +172,9 @@ def _forwarded(value: bytes) -> bytes:
 
 
 def _user(fields: list[Field], policy: PerUser) -> list[tuple[bytes, ...]]:
-    parts = [(b"authorization", *(v for n, v in fields if n == b"authorization"))]
+    parts: list[tuple[bytes, ...]] = []
+    parts.append((b"authorization", *(v for n, v in fields if n == b"authorization")))
+    parts += sorted(field for field in fields if field[0] in API_KEYS)
     cookies = [value for name, value in fields if name == b"cookie"]
     if policy.cookies is not None:
         wanted = {name.encode("latin-1") for name in policy.cookies}

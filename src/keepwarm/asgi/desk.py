@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from keepwarm.asgi.asked import Asked
+from keepwarm.asgi.auditing import Audit
 from keepwarm.asgi.flights import Flights
 from keepwarm.asgi.flooding import Doorkeeper
+from keepwarm.asgi.judging import Rules
 from keepwarm.asgi.library import Library
 from keepwarm.asgi.ready import Ready
 from keepwarm.asgi.report import App
-from keepwarm.asgi.routes import Routes
+from keepwarm.asgi.routes import Bypass, PerUser, Routes
 from keepwarm.engine.cache import BaseCache
 from keepwarm.engine.shelf import Shelf
 from keepwarm.errors import NotAcknowledged
@@ -39,6 +41,7 @@ class Settings:
     targets: tuple[bytes, ...]
     stale_on_error: bool
     max_body: int
+    share_cookies: frozenset[str]
 
 
 class Desk:
@@ -59,11 +62,23 @@ class Desk:
         self.doorkeeper = Doorkeeper()
         self.unstorable: OrderedDict[str, None] = OrderedDict()
         self.storable: OrderedDict[str, None] = OrderedDict()
-        self.personal: OrderedDict[str, None] = OrderedDict()
-        """Paths whose handler looked at credentials though its response is public."""
+        self.audit = Audit(routes.declared, cache)
         self._searches: OrderedDict[str, Search] = OrderedDict()
         self._hints: OrderedDict[str, tuple[bytes, ...]] = OrderedDict()
         self._refreshing: dict[str, asyncio.Task[None]] = {}
+
+    def rules_for(self, asked: Asked) -> Rules:
+        """By what the responses of a request's route are judged."""
+        policy = asked.match.policy if asked.match is not None else None
+        settings = self.settings
+        return Rules(
+            policy=None if isinstance(policy, Bypass) else policy,
+            is_private=isinstance(policy, PerUser) or not settings.is_shared,
+            declared_only=settings.declared_only,
+            targets=settings.targets,
+            max_body=settings.max_body,
+            share_cookies=settings.share_cookies,
+        )
 
     # What is learnt from responses.
 
@@ -96,10 +111,6 @@ class Desk:
         else:
             self.storable.pop(name, None)
             _note(self.unstorable, name, None)
-
-    def note_personal(self, path: str) -> None:
-        """Remember a path whose handler looked at credentials though its response is public."""
-        _note(self.personal, path, None)
 
     # What is done beside requests.
 

@@ -15,52 +15,37 @@ again finds it.
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
-from hashlib import blake2b
-from typing import Any
 
-from keepwarm.asgi.answering import answer, completed, sized
-from keepwarm.asgi.asked import Asked, logical_of
+from keepwarm.asgi.answering import sized
+from keepwarm.asgi.asked import CREDENTIALS, Asked
+from keepwarm.asgi.content import with_content
 from keepwarm.asgi.desk import Desk, log
 from keepwarm.asgi.flights import Flight, Landed
 from keepwarm.asgi.judging import (
-    LARGEST_PART,
     LASTING_REASONS,
     Came,
-    Rules,
-    as_part,
-    as_whole,
-    head_of,
+    cookies_of,
     judged,
-    of_run,
-    varied,
+    says_public,
     verdict,
-    with_etag,
-    without_run,
 )
+from keepwarm.asgi.keeping import Keeping
 from keepwarm.asgi.library import Selected
-from keepwarm.asgi.question import Question, own_fields
-from keepwarm.asgi.record import CACHE_NAME, INLINE_BYTES, Head, Record, record, replaced_head
-from keepwarm.asgi.recording import Recording
+from keepwarm.asgi.outgoing import Outgoing
+from keepwarm.asgi.question import Question
+from keepwarm.asgi.record import Record
+from keepwarm.asgi.renewing import REPLACED, by_head, by_rest, may_stay, renewed
 from keepwarm.asgi.report import Message, Receive, Scope, Send
-from keepwarm.asgi.routes import Bypass, PerUser
-from keepwarm.asgi.watching import CREDENTIALS, Watch
-from keepwarm.core.outcome import Reason
-from keepwarm.engine.context import RunningFill, enter_block, leave_block
-from keepwarm.rfc9111 import targeted
-from keepwarm.rfc9111.fields import Field, has, without
-from keepwarm.rfc9111.groups import groups
-from keepwarm.rfc9111.ranges import joined, may_combine
+from keepwarm.asgi.reported import of_run
+from keepwarm.asgi.watching import Watch
+from keepwarm.engine.context import enter_block, leave_block
+from keepwarm.rfc9111.fields import has, without
 from keepwarm.rfc9111.reusing import may_cover_error
-from keepwarm.rfc9111.status import Told, member
+from keepwarm.rfc9111.status import Told
 from keepwarm.rfc9111.storing import Verdict
-from keepwarm.rfc9111.validating import (
-    freshened_by_head,
-    updated,
-)
 
 FAILURES = frozenset({500, 502, 503, 504})  # RFC 5861 section 4
 _UNSEEN = ("http.response.pathsend", "http.response.zerocopysend")
-_EARLY_HINT = "http.response.early_hint"
 
 
 class Mode(Enum):
@@ -69,7 +54,7 @@ class Mode(Enum):
     HOLDING = "holding"  # its start, until there are bytes
     RECORDING = "recording"
     CONFIRMED = "confirmed"
-    MISMATCHED = "mismatched"  # a 304 about something else than we asked about
+    MISMATCHED = "mismatched"  # an answer to another question than ours
     COVERED = "covered"
     COMPLETING = "completing"
     ANSWERED = "answered"
@@ -99,15 +84,14 @@ class Fetch:
         self.others = others
         self.flight = flight
         self.is_collapsed = is_collapsed
-        self._client = send
-        self._rules = rules_for(desk, asked)
+        self._rules = desk.rules_for(asked)
+        self._out = Outgoing(send, asked, self._rules, desk.library)
+        self._keeping = Keeping(desk, asked, selected, self._rules)
         self._mode = Mode.WAITING
         self._start: Message = {}
         self._came = Came(0, [], 0.0, 0.0)
         self._asked_at = 0.0
         self._parts: list[bytes] = []
-        self._recording: Recording | None = None
-        self._running = RunningFill(has_slot=False)
         self._watch: Watch | None = None
 
     async def run(self, scope: Scope, receive: Receive) -> None:
@@ -116,20 +100,20 @@ class Fetch:
             if self._mode is Mode.MISMATCHED:
                 self.base, self.others, self._mode = None, (), Mode.WAITING
                 self.selected.token = await self.desk.library.token(self.selected.subject)
-                self._running = RunningFill(has_slot=False)
-                await self._run(scope, receive)
+                self._keeping = Keeping(self.desk, self.asked, self.selected, self._rules)
+                await self._run(scope, with_content(self.asked.content, receive))
         finally:
             self._land(Landed.FAILED)  # unless it has landed already
 
     async def _run(self, scope: Scope, receive: Receive) -> None:
-        inner = self._scope(scope)
-        await self._hint(scope)
+        inner, running = self._scope(scope), self._keeping.running
+        await self._out.hint(scope, self.desk.hints(self.asked))
         self._asked_at = self.desk.clock.wall()
-        context = enter_block(self._running) if self.selected.token is not None else None
+        context = enter_block(running) if self.selected.token is not None else None
         try:
             await self.desk.app(inner, receive, self)
         except Exception as error:
-            covers = self._mode is Mode.WAITING and self._covers()
+            covers = self._mode in (Mode.WAITING, Mode.HOLDING) and self._covers()
             if not covers and self._mode not in (Mode.COVERED, Mode.ANSWERED):
                 raise
             log.error("the app failed; answered with what is stored", exc_info=error)
@@ -137,10 +121,10 @@ class Fetch:
                 await self._cover(None)
         finally:
             if context is not None:
-                leave_block(self._running, context)
+                leave_block(running, context)
+            self._observe()
         if self._mode is Mode.HOLDING:
-            self._pass(Landed.FAILED)
-            await self._send_start(self._told())  # it ended without a body: not ours to mend
+            await self._pass(Landed.FAILED, "")  # it ended without a body: not ours to mend
 
     # What the app is asked.
 
@@ -148,30 +132,37 @@ class Fetch:
         is_declared = self._rules.policy is not None
         self._question = Question(self.asked, self.base, self.others, is_declared=is_declared)
         fields = self._question.fields
-        if self._client is None and not self._rules.is_private:
+        self._watch = None
+        if not self._out.has_client and not self._rules.is_private:
             # Nobody's credentials may decide what everybody gets.
             fields = without(fields, CREDENTIALS)
-        elif self._is_watched():
+        elif self.asked.has_credentials and self._rules.declared_only:
             self._watch = Watch()
-            fields = self._watch.over(fields)
-        inner: dict[str, Any] = {**scope, "headers": fields}
+        inner: Scope = {**scope, "headers": fields}
+        if self._watch is not None:
+            inner = self._watch.over(scope, fields)
         extensions = scope.get("extensions")
         if extensions and self.selected.token is not None:
             # A body that went past us could not be stored.
             inner["extensions"] = {n: v for n, v in extensions.items() if n not in _UNSEEN}
         return inner
 
-    def _is_watched(self) -> bool:
-        is_undeclared = self._rules.policy is None and self._rules.declared_only
-        return is_undeclared and self.asked.has_credentials
+    @property
+    def _saw_credentials(self) -> bool:
+        """Whether the app looked at credentials on a route of which nothing is declared.
 
-    async def _hint(self, scope: Scope) -> None:
-        """Send early what the last response of this path asked to load early (RFC 8297)."""
-        if self._client is None or _EARLY_HINT not in (scope.get("extensions") or ()):
-            return
-        links = self.desk.hints(self.asked)
-        if links and self.asked.method == "GET":
-            await self._client({"type": _EARLY_HINT, "links": list(links)})
+        To be asked as late as can be: a body is made after the response has begun.
+        """
+        is_undeclared = self._rules.policy is None
+        return is_undeclared and self._watch is not None and self._watch.saw_credentials
+
+    def _observe(self) -> None:
+        """Note what the app looked at, for the audit."""
+        watch, asked = self._watch, self.asked
+        if watch is not None and self._came.status:
+            is_seen = watch.saw_credentials
+            is_public = is_seen and says_public(self._rules, self._came)
+            self.desk.audit.observe(asked.match, asked.path, watch.reads, is_public=is_public)
 
     # What the app answers.
 
@@ -183,12 +174,11 @@ class Fetch:
                 await self._body(bytes(message.get("body") or b""), bool(message.get("more_body")))
             case _:
                 if self._mode is Mode.HOLDING:
-                    self._pass(Landed.UNSTORABLE)
-                    await self._send_start(self._told())
+                    await self._pass(Landed.UNSTORABLE, "")
                 elif self._mode is Mode.RECORDING:
-                    self._pass(Landed.FAILED)
-                if self._mode in (Mode.WAITING, Mode.PASSING) and self._client is not None:
-                    await self._client(message)
+                    self._let_pass(Landed.FAILED)
+                if self._mode in (Mode.WAITING, Mode.PASSING):
+                    await self._out.message(message)
 
     async def _begin(self, message: Message) -> None:
         self._start = message
@@ -207,6 +197,8 @@ class Fetch:
             self._mode = Mode.COVERED
         elif question.is_completed(came):
             self._mode = Mode.COMPLETING
+        elif question.is_missed(came):
+            self._mode = Mode.MISMATCHED
         elif self.asked.method == "HEAD":
             await self._head_came()
             await self._refuse("")
@@ -219,10 +211,7 @@ class Fetch:
 
     def _verdict(self) -> Verdict:
         desk, asked = self.desk, self.asked
-        saw = self._watch is not None and self._watch.saw_credentials
-        found = verdict(self._rules, asked, self._came, saw_credentials=saw)
-        if found.reason == "credentials":
-            desk.note_personal(asked.path)
+        found = verdict(self._rules, asked, self._came, saw_credentials=self._saw_credentials)
         if not found:
             return found
         is_new = self.base is None
@@ -236,10 +225,18 @@ class Fetch:
         return found
 
     async def _refuse(self, reason: str) -> None:
-        if reason in LASTING_REASONS and self._came.status < 500:
+        came, asked, base = self._came, self.asked, self.base
+        if reason in LASTING_REASONS and came.status < 500:
             self.desk.note_storable(self.selected.subject.name, is_storable=False)
-        self._pass(Landed.UNSTORABLE)
-        await self._send_start(self._told(detail=reason))
+        if (
+            base is not None
+            and came.status in REPLACED
+            and asked.is_cacheable_method
+            and not (asked.has_credentials or asked.control.no_store)
+        ):
+            # The origin has something else now: what it replaced must not cover a failure.
+            await self.desk.library.forget(base)
+        await self._pass(Landed.UNSTORABLE, reason)
 
     async def _body(self, data: bytes, more: bool) -> None:
         match self._mode:
@@ -248,14 +245,15 @@ class Fetch:
             case Mode.HOLDING:
                 self._mode = Mode.RECORDING
                 _, lasts = judged(self._rules, self._came)
-                await self._send_start(self._told(ttl_s=lasts.seconds, is_stored=True))
+                told = self._told(ttl_s=lasts.seconds, is_stored=True)
+                await self._out.start(self._start, self._came.fields, told)
                 await self._record(data)
-                await self._send(data, True)
+                await self._out.body(data, True)
             case Mode.RECORDING:
                 await self._record(data)
                 if not more and self._mode is Mode.RECORDING:
                     await self._keep_recorded()
-                await self._send(data, more)
+                await self._out.body(data, more)
             case Mode.CONFIRMED if not more:
                 await self._confirmed()
             case Mode.COVERED if not more:
@@ -265,7 +263,7 @@ class Fetch:
                 if not more:
                     await self._complete(b"".join(self._parts))
             case Mode.PASSING:
-                await self._send(data, more)
+                await self._out.body(data, more)
             case _:
                 return
 
@@ -273,128 +271,59 @@ class Fetch:
 
     async def _keep_whole(self, body: bytes) -> None:
         """The body came in one: store it, then answer."""
-        came = self._came
-        is_whole = came.is_whole(len(body))
-        if not is_whole or len(body) > self._most():
-            self._pass(Landed.UNSTORABLE if is_whole else Landed.FAILED)
-            why = "too-large" if is_whole else "incomplete"
-            await self._send_start(self._told(detail=why))
-            await self._send(body, False)
+        came, keeping = self._came, self._keeping
+        unkept = self._unkept(body)
+        if unkept:
+            landed = Landed.FAILED if unkept == "incomplete" else Landed.UNSTORABLE
+            await self._pass(landed, unkept)
+            await self._out.body(body, False)
             return
-        head = with_etag(self._head(len(body)), blake2b(body, digest_size=15).digest())
-        if head.part is not None or len(body) <= INLINE_BYTES:
-            made, reason = await self._keep(*self._widened(head, body))
-        else:
-            recording = self._new_recording()
-            is_kept = await recording.add(body) and (await recording.end())[0]
-            if is_kept:
-                made, reason = await self._keep(self._in_pieces(head, recording), None)
-                made = replace(made, body=body)  # it is at hand
-            else:
-                made = record(head, body, self.selected.subject, None, 0.0, self._rules.targets)
-                reason = Reason.TOO_LARGE
-        self._land(Landed.UNSTORABLE)
-        self._mode = Mode.ANSWERED
-        if self._client is None:
-            return
+        keeping.is_impersonal = self._watch is not None
+        made, reason = await keeping.whole(came, body)
         is_stored = made.stored is not None
-        told = self._told(
-            ttl_s=made.terms.left(came.came_at),
-            is_stored=is_stored,
-            detail="" if is_stored else reason,
-        )
-        if self._question.is_ours and head.part is None:
-            if run := of_run(came.fields):
-                made = replace(made, fields=[*made.fields, *run])
-            await answer(self.desk.library, made, self.asked, self._client, came.came_at, told)
+        self._land(Landed.STORED if is_stored else Landed.UNSTORABLE)
+        self._mode = Mode.ANSWERED
+        ttl_s, detail = made.terms.left(came.came_at), "" if is_stored else reason
+        told = replace(self._told(ttl_s=ttl_s, is_stored=is_stored, detail=detail), is_new=True)
+        stored = made.head.fields
+        if self._question.is_ours and came.part is None:
+            extra = [*of_run(came.fields), *cookies_of(came, stored)]
+            await self._out.record(made, came.came_at, told, extra)
             return
         fields = came.fields
         if not has(fields, b"etag"):
-            fields = [*fields, *(f for f in head.fields if f[0] == b"etag")]
-        fields = sized(fields, came.status, len(body))
-        await self._send_start(told, fields)
-        await self._send(body, False)
+            fields = [*fields, *(f for f in stored if f[0] == b"etag")]
+        await self._out.start(self._start, sized(fields, came.status, len(body)), told)
+        await self._out.body(body, False)
 
-    def _head(self, size: int) -> Head:
-        is_impersonal = self._watch is not None  # it saw none, or this were not stored
-        return head_of(self._rules, self.asked, self._came, size, is_impersonal=is_impersonal)
-
-    def _new_recording(self) -> Recording:
-        library = self.desk.library
-        draft = record(self._head(0), None, self.selected.subject, None, 0.0, self._rules.targets)
-        kept_s = library.lasting(draft).kept_s
-        is_part = self._came.status == 206
-        return Recording(library, self.selected, self._most(), kept_s, is_part=is_part)
-
-    def _most(self) -> int:
-        return LARGEST_PART if self._came.status == 206 else self._rules.max_body
-
-    def _in_pieces(self, head: Head, recording: Recording) -> Head:
-        until = self._came.came_at + recording.kept_s
-        return replaced_head(head, pieces=recording.pieces, pieces_until=until)
+    def _unkept(self, body: bytes) -> str:
+        """Why a whole body is not stored, in a word; empty if it may be."""
+        if not self._came.is_whole(len(body)):
+            return "incomplete"
+        if len(body) > self._keeping.most(self._came):
+            return "too-large"
+        return "credentials" if self._saw_credentials else ""
 
     async def _record(self, data: bytes) -> None:
-        if self._recording is None:
-            self._recording = self._new_recording()
-        if not await self._recording.add(data):
-            self._pass(Landed.UNSTORABLE)
+        if not await self._keeping.add(self._came, data):
+            self._let_pass(Landed.UNSTORABLE)
 
     async def _keep_recorded(self) -> None:
         """The last byte has come: store what was recorded before it goes out."""
-        recording = self._recording
-        assert recording is not None
-        if not self._came.is_whole(recording.size):
-            self._pass(Landed.FAILED)
+        came, keeping = self._came, self._keeping
+        if not keeping.is_whole(came):
+            self._let_pass(Landed.FAILED)
             return
-        is_kept, body = await recording.end()
-        if not is_kept:
-            self._pass(Landed.UNSTORABLE)
-            return
-        head = with_etag(self._head(recording.size), recording.digest)
-        if body is None:
-            await self._keep(self._in_pieces(head, recording), None)
-        else:
-            await self._keep(*self._widened(head, body))
-        self._pass(Landed.UNSTORABLE)
-
-    async def _keep(self, head: Head, body: bytes | None) -> tuple[Record, Reason]:
-        desk, url = self.desk, self.asked.url
-        origin = "/".join(url.split("/", 3)[:3])
-        self._running.tags += [group_tag(origin, group) for group in groups(head.fields)]
-        desk.learn(self.asked, self._came.fields)
-        rule = desk.search_of(url)
-        if logical_of(url, rule) != self.asked.logical:
-            # No-Vary-Search has just given the URL another key; the token is for this one's.
-            self.selected.token = None
-        made, reason = await desk.library.keep(self.asked, self.selected, head, body, self._running)
-        is_stored = made.stored is not None
-        if is_stored:
-            desk.note_storable(self.selected.subject.name, is_storable=True)
-        self._land(Landed.STORED if is_stored else Landed.UNSTORABLE)
-        return made, reason
-
-    def _widened(self, head: Head, body: bytes) -> tuple[Head, bytes]:
-        """A part together with the stored one it overlaps or touches; else as it is."""
-        base, part = self.selected.record, self._came.part
-        if base is None or base.part is None or base.body is None or part is None:
-            return head, body
-        before = base.part
-        span = joined(before.span, part.span)
-        if span is None or len(span) > LARGEST_PART or before.size != part.size:
-            return head, body
-        if not may_combine(base.fields, self._came.fields):
-            return head, body
-        whole = bytearray(len(span))
-        for found, data in ((before.span, base.body), (part.span, body)):
-            whole[found.first - span.first : found.last + 1 - span.first] = data
-        return as_part(head, span, part.size), bytes(whole)
+        keeping.is_impersonal = self._watch is not None
+        is_stored = not self._saw_credentials and await keeping.end(came)
+        self._let_pass(Landed.STORED if is_stored else Landed.UNSTORABLE)
 
     # Answering from what is stored.
 
     def _covers(self) -> bool:
         """Whether the stored response may stand in for a failure, and is none itself."""
         base = self.base
-        if base is None or base.status >= 500 or base.part is not None or self._client is None:
+        if base is None or base.status >= 500 or base.part is not None or not self._out.has_client:
             return False
         return may_cover_error(
             base.terms,
@@ -413,89 +342,54 @@ class Fetch:
         told = Told(
             self.reason, left_s, status, is_collapsed=self.is_collapsed, detail="stale-if-error"
         )
-        await self._answer(self.base, now, told)
+        await self._out.record(self.base, now, told)
 
     async def _confirmed(self) -> None:
         """Renew the stored response by what the 304 says, and answer with it."""
         base, came = self.base, self._came
         assert base is not None
-        control = targeted.control(came.fields, self._rules.targets)
-        fields = updated(base.head.fields, self._renewing(), control, came.came_at)
-        head = replaced_head(base.head, fields=fields, asked_at=came.asked_at, came_at=came.came_at)
-        if control.no_store or (control.private and not self._rules.is_private):
-            targets = self._rules.targets
-            made = record(head, base.body, base.subject, None, 0.0, targets)  # for this one only
+        head = renewed(self._rules, base, came)
+        saw = self._saw_credentials
+        if may_stay(self._rules, self.asked, head, came, saw_credentials=saw):
+            made, _ = await self._keeping.renew(head, base.body)
         else:
-            made, _ = await self.desk.library.keep(
-                self.asked, self.selected, head, base.body, self._running
-            )
+            made = self._keeping.unstored(head, base.body)  # for this one only
         is_stored = made.stored is not None
         self._land(Landed.STORED if is_stored else Landed.UNSTORABLE)
         self._mode = Mode.ANSWERED
-        left_s = made.terms.left(came.came_at)
-        told = Told(self.reason, left_s, 304, is_stored, self.is_collapsed)
-        cookies = [field for field in came.fields if field not in head.fields and _is_cookie(field)]
-        await self._answer(made, came.came_at, told, cookies)
-
-    def _renewing(self) -> list[Field]:
-        """The fields that renew a stored response; a cookie beside them is for one client."""
-        fields = without_run(self._came.fields)
-        return without(fields, {b"set-cookie"}) if self._rules.declared_only else fields
-
-    async def _answer(
-        self, found: Record, now: float, told: Told, cookies: list[Field] | None = None
-    ) -> None:
-        client = self._client
-        if client is None:
-            return
-        if cookies:
-            client = _adding(client, cookies)
-        await answer(self.desk.library, found, self.asked, client, now, told)
+        told = Told(self.reason, made.terms.left(came.came_at), 304, is_stored, self.is_collapsed)
+        extra = [*of_run(came.fields), *cookies_of(came, head.fields)]
+        await self._out.record(made, came.came_at, told, extra)
 
     async def _head_came(self) -> None:
         """A HEAD's answer says something about the stored response to GET (4.3.5)."""
         base, came = self.base, self._came
-        if base is None or base.part is not None:
+        head = by_head(self._rules, base, came) if base is not None else None
+        if base is None or head is None:
             return
-        control = targeted.control(came.fields, self._rules.targets)
-        is_same = came.status == 200 and freshened_by_head(own_fields(base), came.fields)
-        if (
-            is_same
-            and not control.no_store
-            and not (control.private and not self._rules.is_private)
-        ):
-            fields = updated(base.head.fields, self._renewing(), control, came.came_at)
-            head = replaced_head(
-                base.head, fields=fields, asked_at=came.asked_at, came_at=came.came_at
-            )
-        elif came.status in (200, 404, 410):
-            head = replaced_head(base.head, ttl_s=0.0)  # outdated; a GET will tell by what
-        else:
-            return
-        await self.desk.library.keep(self.asked, self.selected, head, base.body, self._running)
-
-    # Completing a part.
+        saw = self._saw_credentials
+        if may_stay(self._rules, self.asked, head, came, saw_credentials=saw):
+            await self._keeping.renew(head, base.body)
 
     async def _complete(self, body: bytes) -> None:
+        """Answer with the whole, of the stored part and the rest that has come."""
         base, came = self.base, self._came
         assert base is not None
-        assert base.part is not None
-        assert came.part is not None
-        whole = completed(base.part, base, body, came.part.span)
-        if whole is None or not came.is_whole(len(body)):
-            raise ValueError("the origin sent another part than it declared")
-        control = base.terms.control
-        fields = updated(base.head.fields, self._renewing(), control, came.came_at)
-        head = replaced_head(
-            as_whole(replaced_head(base.head, fields=fields), len(whole)),
-            asked_at=came.asked_at,
-            came_at=came.came_at,
-        )
-        made, _ = await self._keep(head, whole)
-        self._mode = Mode.ANSWERED
+        found = by_rest(self._rules, base, came, body)
+        if found is None:
+            self._mode, self._parts = Mode.MISMATCHED, []
+            return
+        head, whole = found
+        saw = self._saw_credentials
+        if may_stay(self._rules, self.asked, head, came, saw_credentials=saw):
+            made, _ = await self._keeping.keep(came, head, whole)
+        else:
+            made = self._keeping.unstored(head, whole)
         is_stored = made.stored is not None
+        self._land(Landed.STORED if is_stored else Landed.UNSTORABLE)
+        self._mode = Mode.ANSWERED
         told = Told("partial", made.terms.left(came.came_at), 206, is_stored)
-        await self._answer(made, came.came_at, told)
+        await self._out.record(made, came.came_at, told, cookies_of(came, head.fields))
 
     # Sending.
 
@@ -511,58 +405,15 @@ class Fetch:
             detail,
         )
 
-    async def _send_start(self, told: Told, fields: list[Field] | None = None) -> None:
-        if self._client is None:
-            return
-        sent = self._came.fields if fields is None else fields
-        if self._rules.targets:
-            sent = without(sent, set(self._rules.targets))
-        if self._rules.policy is not None:
-            sent = varied(sent, self._rules.policy.vary)
-        sent = [*sent, (b"cache-status", member(CACHE_NAME, told))]
-        await self._client({**self._start, "headers": sent})
+    async def _pass(self, landed: Landed, detail: str) -> None:
+        """Send the start, which was held, and let everything pass from here on."""
+        self._let_pass(landed)
+        await self._out.start(self._start, self._came.fields, self._told(detail=detail))
 
-    async def _send(self, data: bytes, more: bool) -> None:
-        if self._client is not None:
-            await self._client({"type": "http.response.body", "body": data, "more_body": more})
-
-    def _pass(self, landed: Landed) -> None:
-        """From here on everything passes."""
+    def _let_pass(self, landed: Landed) -> None:
         self._land(landed)
         self._mode = Mode.PASSING
 
     def _land(self, how: Landed) -> None:
         flight, self.flight = self.flight, None
         self.desk.flights.land(flight, how)
-
-
-def rules_for(desk: Desk, asked: Asked) -> Rules:
-    policy = asked.match.policy if asked.match is not None else None
-    settings = desk.settings
-    return Rules(
-        policy=None if isinstance(policy, Bypass) else policy,
-        is_private=isinstance(policy, PerUser) or not settings.is_shared,
-        declared_only=settings.declared_only,
-        targets=settings.targets,
-        max_body=settings.max_body,
-    )
-
-
-def _is_cookie(field: Field) -> bool:
-    return field[0] == b"set-cookie"
-
-
-def _adding(client: Send, cookies: list[Field]) -> Send:
-    """`client`, given those cookies too."""
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message["headers"], *cookies]}
-        await client(message)
-
-    return send
-
-
-def group_tag(origin: str, group: str) -> str:
-    """The tag of an origin's cache group (RFC 9875): another origin's of that name is another."""
-    return f"group:{origin}:{group}"

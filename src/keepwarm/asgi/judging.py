@@ -4,23 +4,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from keepwarm.asgi.asked import Asked
-from keepwarm.asgi.record import CACHE_NAME, Head, replaced_head, with_policy
+from keepwarm.asgi.record import Head, replaced_head, with_policy
+from keepwarm.asgi.reported import cost_ms, without_run
 from keepwarm.asgi.routes import Immutable, PerUser, Shared
 from keepwarm.rfc9111 import targeted
 from keepwarm.rfc9111.dates import format_date
 from keepwarm.rfc9111.directives import ResponseControl
-from keepwarm.rfc9111.fields import Field, first, has, replaced, without
+from keepwarm.rfc9111.fields import Field, Fields, first, has, replaced, without
 from keepwarm.rfc9111.freshness import Basis, Lifetime, lifetime
 from keepwarm.rfc9111.ranges import Part, Span, content_range, part_of
 from keepwarm.rfc9111.selecting import vary_names
-from keepwarm.rfc9111.storing import Verdict, storable, to_store
+from keepwarm.rfc9111.storing import Verdict, shared_cookies, storable, to_store
 
 LARGEST_PART = 1024 * 1024  # of a 206 that is kept to be served from, or completed
 
 _POLICY_STATUSES = frozenset({200, 203, 301, 308})
 """Statuses whose responses a route's ttl is for; others need a lifetime of their own."""
 _DICTIONARIES = (b"dcb", b"dcz")
-_OF_ONE_RUN = frozenset({b"x-cache", b"server-timing"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Rules:
     declared_only: bool
     targets: tuple[bytes, ...]
     max_body: int
+    share_cookies: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def verdict(rules: Rules, asked: Asked, came: Came, *, saw_credentials: bool) ->
         return Verdict(False, "stream")
     control, lasts = judged(rules, came)
     if rules.policy is None and rules.declared_only:
-        if not (control.public or (control.s_maxage or 0) > 0):
+        if not _is_public(control):
             return Verdict(False, "undeclared")
         if saw_credentials:
             return Verdict(False, "credentials")
@@ -102,7 +103,7 @@ def verdict(rules: Rules, asked: Asked, came: Came, *, saw_credentials: bool) ->
         is_shared=not rules.is_private,
         has_authorization=asked.has_authorization,
         is_declared=rules.policy is not None,
-        keeps_cookies=not rules.declared_only,
+        may_set_cookie=not rules.declared_only,
     )
     if not found:
         return found
@@ -114,6 +115,25 @@ def verdict(rules: Rules, asked: Asked, came: Came, *, saw_credentials: bool) ->
     if came.size is not None and came.size > most:
         return Verdict(False, "too-large")
     return found
+
+
+def for_all(rules: Rules, fields: list[Field]) -> list[Field]:
+    """`fields` without those that only the client who caused the response may get."""
+    return fields if rules.is_private else shared_cookies(fields, rules.share_cookies)
+
+
+def cookies_of(came: Came, stored: Fields) -> list[Field]:
+    """The cookies in a response that what is stored of it lacks."""
+    return [field for field in came.fields if field[0] == b"set-cookie" and field not in stored]
+
+
+def says_public(rules: Rules, came: Came) -> bool:
+    """Whether a response says of itself that it is for everybody."""
+    return _is_public(targeted.control(came.fields, rules.targets))
+
+
+def _is_public(control: ResponseControl) -> bool:
+    return control.public or (control.s_maxage or 0) > 0
 
 
 LASTING_REASONS = frozenset(
@@ -132,25 +152,18 @@ def head_of(
     control, _ = judged(rules, came)
     policy, part = rules.policy, came.part
     fields = to_store(came.fields, control, is_shared=not rules.is_private)
-    fields = without_run(fields)
+    fields = for_all(rules, without_run(fields))
     if not rules.declared_only and not has(fields, b"date"):
         fields.append((b"date", format_date(came.came_at)))
-    names = set(vary_names(fields) or ())
     if policy is not None:
-        names |= set(policy.vary)
         fields = varied(fields, policy.vary)
-    coding = first(fields, b"content-encoding")
-    if coding is not None:
-        names.add(b"accept-encoding")
-        if coding.lower() in _DICTIONARIES:
-            names.add(b"available-dictionary")
     return Head(
         status=came.status,
         fields=fields,
         asked_at=came.asked_at,
         came_at=came.came_at,
         size=size,
-        names=sorted(names),
+        names=sorted(names_of(rules, fields)),
         part=(part.span.first, part.span.last, part.size) if part is not None else None,
         ttl_s=_ttl_s(rules, came),
         stale_while_revalidate_s=policy.stale_while_revalidate_s if policy is not None else None,
@@ -158,9 +171,23 @@ def head_of(
         is_declared=policy is not None,
         is_private=rules.is_private,
         is_impersonal=is_impersonal,
-        had_authorization=asked.has_authorization,
+        had_authorization=asked.has_authorization or asked.has_api_key,
         may_guess=not rules.declared_only,
+        cost_ms=cost_ms(came.fields),
     )
+
+
+def names_of(rules: Rules, fields: list[Field]) -> set[bytes]:
+    """The request fields that a stored response with these fields varies on."""
+    names = set(vary_names(fields) or ())
+    if rules.policy is not None:
+        names |= set(rules.policy.vary)
+    coding = first(fields, b"content-encoding")
+    if coding is not None:
+        names.add(b"accept-encoding")
+        if coding.lower() in _DICTIONARIES:
+            names.add(b"available-dictionary")
+    return names
 
 
 def _ttl_s(rules: Rules, came: Came) -> float | None:
@@ -201,20 +228,3 @@ def varied(fields: list[Field], names: Iterable[bytes]) -> list[Field]:
 def _is_stream(fields: list[Field]) -> bool:
     kind = first(fields, b"content-type")
     return kind is not None and kind.lower().startswith(b"text/event-stream")
-
-
-def of_run(fields: list[Field]) -> list[Field]:
-    """What `CacheReport` says of the run that made a response, and of no other."""
-    is_reported = has(fields, b"x-cache")
-    return [
-        (name, value)
-        for name, value in fields
-        if name in _OF_ONE_RUN
-        or (is_reported and name == b"cache-status" and value.startswith(CACHE_NAME.encode()))
-    ]
-
-
-def without_run(fields: list[Field]) -> list[Field]:
-    """`fields` without that."""
-    run = of_run(fields)
-    return [field for field in fields if field not in run] if run else fields

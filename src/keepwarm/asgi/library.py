@@ -227,6 +227,11 @@ class Library:
             await self._enlist(asked, selected, head.names, variant_name(head.names, asked))
         return made, reason
 
+    async def forget(self, found: Record) -> None:
+        """Let nobody be answered with `found` any more, as far as this process can see to it."""
+        self._ready.drop(found.subject.name)
+        await self._shelf.forget(found.subject)
+
     async def keep_unfenced(self, asked: Asked, head: Head, body: bytes) -> bool:
         """Store what a POST said a GET would get now."""
         subject = self.subject(asked)

@@ -3,13 +3,14 @@
 It belongs outermost: a hit is answered before routing, from bytes that are ready to be sent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from keepwarm.asgi.auditing import Report
 from keepwarm.asgi.desk import Desk, Settings
 from keepwarm.asgi.record import Record
 from keepwarm.asgi.report import App, Receive, Scope, Send
 from keepwarm.asgi.responder import Responder
-from keepwarm.asgi.routes import RoutePolicy, Routes
+from keepwarm.asgi.routes import RoutePolicy, Routes, several
 from keepwarm.core.units import MiB, size
 from keepwarm.engine.alone import alone
 from keepwarm.engine.cache import BaseCache
@@ -31,7 +32,9 @@ class HTTPCache:
     sees. `cdn` obeys CDN-Cache-Control (RFC 9213) and Keepwarm-CDN-Cache-Control, and keeps
     them. `stale_on_error` answers with what is stored, at most a day past its time, when the
     app fails and nothing forbids it. A body of more than `max_body` bytes passes unstored.
-    Nothing here makes up a lifetime.
+    `share_cookies` names cookies that a response which is the same for everybody may go on
+    setting (`*`: any), where `declared_only` is False; others reach only the client who caused
+    the response. Nothing here makes up a lifetime.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class HTTPCache:
         cdn: bool = False,
         stale_on_error: bool = True,
         max_body: int | str = "64MiB",
+        share_cookies: Iterable[str] = (),
         clock: Clock | None = None,
     ) -> None:
         if cache is None:
@@ -57,6 +61,7 @@ class HTTPCache:
             targets=TARGETS if cdn else (),
             stale_on_error=stale_on_error,
             max_body=size(max_body, name="max_body"),
+            share_cookies=frozenset(several(share_cookies, "share_cookies")),
         )
         self._app = app
         self.desk = Desk(app, cache, Routes(routes), settings, clock)
@@ -65,6 +70,10 @@ class HTTPCache:
         self._read = self.desk.library.read
         self._tell = self.desk.library.tell
         self._wall = self.desk.clock.wall
+
+    def audit(self) -> Report:
+        """Which routes are shared more widely than what their handlers were seen to read."""
+        return self.desk.audit.report()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

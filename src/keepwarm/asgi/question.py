@@ -58,12 +58,16 @@ class Question:
     def confirmed(self, came: Came) -> Record | None:
         """The stored response that a 304 is about; None if it is about nothing of ours."""
         if self._base is not None:
-            return self._base if confirms(self._base.head.fields, came.fields) else None
+            return self._base if confirms(own_fields(self._base), came.fields) else None
         etag = first(came.fields, b"etag")
         if etag is None:
             return self._others[0] if len(self._others) == 1 else None
         same = (o for o in self._others if confirms(own_fields(o), [(b"etag", etag)]))
         return next(same, None)
+
+    def is_missed(self, came: Came) -> bool:
+        """Whether a response is about a part that we asked for, and not of use to anybody."""
+        return self._completes and came.status in (206, 416)
 
     def is_completed(self, came: Came) -> bool:
         """Whether a 206 is the part that is missing of the stored one."""

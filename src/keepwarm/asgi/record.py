@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from keepwarm.asgi.reported import of_hit
+from keepwarm.asgi.summary import CACHE_NAME
 from keepwarm.core.entry import Stored
 from keepwarm.core.steps import Subject
 from keepwarm.rfc9111 import targeted
@@ -17,7 +19,6 @@ from keepwarm.rfc9111.ranges import Part, Span
 from keepwarm.rfc9111.reusing import Terms
 from keepwarm.rfc9111.status import Told, member, whole
 
-CACHE_NAME = "keepwarm"
 INLINE_BYTES = 64 * 1024
 """Bodies up to this lie with their head in one entry; longer ones in pieces of their own."""
 PIECE_BYTES = 256 * 1024  # what a single-threaded store moves in well under a millisecond
@@ -52,6 +53,8 @@ class Head(msgspec.Struct, array_like=True, frozen=True):
     """Made for a request with credentials, of which the app looked at none."""
     had_authorization: bool = False
     may_guess: bool = True
+    cost_ms: float | None = None
+    """What the run that made it had cost; None where it does not report."""
 
 
 def replaced_head(head: Head, **changes: object) -> Head:
@@ -138,16 +141,17 @@ class Record:
 
     def answer_fields(self, now: float, told: Told) -> list[Field]:
         age = max(0, whole(self.terms.age(now)))
-        fields = self.fields
+        fields, cost = self.fields, self.head.cost_ms
+        if cost is not None and told.forward is None:
+            fields = [*fields, *of_hit(cost, is_stale=bool(told.detail))]
         if self.terms.control.is_targeted or self.head.ttl_s is not None:
-            fields = _for_others(fields, age, now)
-            if fields is not self.fields:
-                return [*fields, (b"cache-status", member(CACHE_NAME, told))]
-        return [
-            *fields,
-            (b"age", str(age).encode("ascii")),
-            (b"cache-status", member(CACHE_NAME, told)),
-        ]
+            for_others = _for_others(fields, age, now)
+            if for_others is not fields:
+                return [*for_others, (b"cache-status", member(CACHE_NAME, told))]
+        status = (b"cache-status", member(CACHE_NAME, told))
+        if told.is_new and not has(self.head.fields, b"age"):
+            return [*fields, status]  # Age would say that nobody asked the origin (5.1)
+        return [*fields, (b"age", str(age).encode("ascii")), status]
 
 
 def _for_others(fields: list[Field], age: int, now: float) -> list[Field]:

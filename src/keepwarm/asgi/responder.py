@@ -1,17 +1,17 @@
 """One request: answered from what is stored, or passed to the app, with a word on why."""
 
-import asyncio
-
 from keepwarm.asgi.answering import answer, fits
 from keepwarm.asgi.asked import MOST_QUERY_BYTES, Asked, asked_of, raw_path
+from keepwarm.asgi.content import buffered, nothing
 from keepwarm.asgi.desk import Desk
 from keepwarm.asgi.fetching import Fetch
 from keepwarm.asgi.flights import Flight, Landed
 from keepwarm.asgi.library import Selected
 from keepwarm.asgi.ready import Slot
-from keepwarm.asgi.record import CACHE_NAME, Record
+from keepwarm.asgi.record import Record
 from keepwarm.asgi.report import Message, Receive, Scope, Send
 from keepwarm.asgi.routes import Bypass
+from keepwarm.asgi.summary import CACHE_NAME
 from keepwarm.asgi.unsafe import Unsafe
 from keepwarm.rfc9111.fields import without
 from keepwarm.rfc9111.invalidating import is_unsafe
@@ -241,41 +241,3 @@ class Responder:
             await send(message)
 
         await self.desk.app(self.scope, self.receive, marked)
-
-
-async def buffered(receive: Receive, most: int) -> tuple[bytes | None, Receive]:
-    """The content of a request, and a `receive` that gives it once more; None if it is too long."""
-    messages: list[Message] = []
-    size = 0
-    while True:
-        message = await receive()
-        messages.append(message)
-        if message["type"] != "http.request":
-            break
-        size += len(message.get("body") or b"")
-        if size > most or not message.get("more_body"):
-            break
-    left = iter(messages)
-
-    async def again() -> Message:
-        for message in left:
-            return message
-        return await receive()
-
-    is_whole = size <= most and messages[-1]["type"] == "http.request"
-    content = b"".join(message.get("body") or b"" for message in messages)
-    return content if is_whole else None, again
-
-
-def nothing() -> Receive:
-    """The `receive` of a request without content whose client never goes away."""
-    was_asked = False
-
-    async def receive() -> Message:
-        nonlocal was_asked
-        if was_asked:
-            await asyncio.Event().wait()
-        was_asked = True
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    return receive

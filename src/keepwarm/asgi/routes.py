@@ -55,8 +55,8 @@ class Terms:
                 _optional(stale_while_revalidate, "stale_while_revalidate"),
             ),
             ("stale_if_error_s", _optional(stale_if_error, "stale_if_error")),
-            ("vary", tuple(sorted({_name(field) for field in _several(vary, "vary")}))),
-            ("tags", tuple(_several(tags, "tags"))),
+            ("vary", tuple(sorted({_name(field) for field in several(vary, "vary")}))),
+            ("tags", tuple(several(tags, "tags"))),
         ):
             object.__setattr__(self, name, value)
 
@@ -99,7 +99,7 @@ class PerUser(Terms):
             stale_while_revalidate=stale_while_revalidate,
             stale_if_error=stale_if_error,
         )
-        names = None if cookies is None else tuple(_several(cookies, "cookies"))
+        names = None if cookies is None else tuple(several(cookies, "cookies"))
         object.__setattr__(self, "cookies", names)
 
 
@@ -143,7 +143,8 @@ class Routes:
     """All that is declared. Raises ConfigurationError where a pattern cannot work."""
 
     def __init__(self, declared: Mapping[str, RoutePolicy] | None) -> None:
-        self._routes = [_route(pattern, policy) for pattern, policy in (declared or {}).items()]
+        self.declared: Mapping[str, RoutePolicy] = dict(declared or {})
+        self._routes = [_route(pattern, policy) for pattern, policy in self.declared.items()]
 
     def __bool__(self) -> bool:
         return bool(self._routes)
@@ -207,7 +208,8 @@ def _optional(value: Duration | None, name: str) -> float | None:
     return None if value is None else seconds(value, name=name)
 
 
-def _several(given: Iterable[str], name: str) -> list[str]:
+def several(given: Iterable[str], name: str) -> list[str]:
+    """`given` as a list of names. Raises ConfigurationError, naming the argument."""
     if isinstance(given, str):
         raise ConfigurationError(f"{name}={given!r} must be a list, as in {name}=[{given!r}]")
     found = list(given)

@@ -5,11 +5,12 @@ from hashlib import blake2b
 
 from keepwarm.asgi.asked import Asked, logical_of_other
 from keepwarm.asgi.desk import Desk
-from keepwarm.asgi.fetching import group_tag, rules_for
 from keepwarm.asgi.judging import Came, head_of, verdict, with_etag
-from keepwarm.asgi.record import CACHE_NAME, INLINE_BYTES
+from keepwarm.asgi.keeping import group_tag
+from keepwarm.asgi.record import INLINE_BYTES
 from keepwarm.asgi.report import Message, Send
 from keepwarm.asgi.routes import PerUser
+from keepwarm.asgi.summary import CACHE_NAME
 from keepwarm.rfc9111.fields import without
 from keepwarm.rfc9111.groups import ended
 from keepwarm.rfc9111.invalidating import is_content_of, outdated
@@ -72,7 +73,7 @@ class Unsafe:
             return False
         if not 200 <= came.status < 300 or not is_content_of(asked.url, came.fields):
             return False
-        rules = rules_for(self._desk, asked)
+        rules = self._desk.rules_for(asked)
         if asked.match is not None and isinstance(asked.match.policy, PerUser):
             return False
         as_get = replace(asked, method="GET")
@@ -90,7 +91,7 @@ class Unsafe:
             came, body = self._came, b"".join(self._body)
             assert came is not None
             if came.is_whole(len(body)):
-                head = head_of(rules_for(self._desk, self._asked), self._asked, came, len(body))
+                head = head_of(self._desk.rules_for(self._asked), self._asked, came, len(body))
                 head = with_etag(head, blake2b(body, digest_size=15).digest())
                 await self._desk.library.keep_unfenced(self._asked, head, body)
             await self._let_go(more=False)

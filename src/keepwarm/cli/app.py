@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from keepwarm.cli import dictionary
+from keepwarm.cli.audit import audit
 from keepwarm.cli.doctor import Finding, examine
 from keepwarm.cli.inspecting import Found, find
 from keepwarm.cli.options import AsJson, Namespace, Url
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 
 app.command()(proxy)
+app.command()(audit)
 app.add_typer(dictionary.app, name="dictionary")
 
 _MARKS = {"ok": ("✓", "green"), "note": ("·", "dim"), "warning": ("!", "yellow")}

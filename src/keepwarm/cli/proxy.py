@@ -38,6 +38,14 @@ def proxy(
             help="Answer with what is stale where the upstream fails.",
         ),
     ] = True,
+    share_cookie: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--share-cookie",
+            help="A cookie that stored responses may set for everybody ('*': any); may be "
+            "repeated. Others reach only the client who caused the response.",
+        ),
+    ] = None,
     store: Annotated[
         str | None,
         typer.Option("--store", help="The shared tier's URL; else REDIS_URL …, else memory."),
@@ -73,6 +81,7 @@ def proxy(
             max_body=max_body,
             connect_timeout=connect_timeout,
             timeout=timeout,
+            share_cookies=share_cookie or (),
         )
         chosen = {"url": store, "near": near, "namespace": namespace}
         told = {name: value for name, value in chosen.items() if value is not None}

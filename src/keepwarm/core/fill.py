@@ -191,7 +191,12 @@ def _is_stored(result: Filled | Raised | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A value that may be stored if `late` were quiet since `position`, and the rest holds."""
+    """A value that may be stored if `late` were quiet since its token, and the rest holds.
+
+    Since its own token, not since the oldest cached value it used: that one answers for
+    itself by its stamps, and a tag that was known in time is compared with no more either.
+    See decisions/0017-late-tags.md. `position` is the oldest of all, for patterns.
+    """
 
     subject: Subject
     token: Token
@@ -221,7 +226,7 @@ def _draft(subject: Subject, token: Token, made: Produced, was_joined: bool) -> 
 def _confirmed(drafts: Sequence[_Draft]) -> Recipe[dict[str, Mapping[str, Stamp]]]:
     """The late stamps of each draft that is confirmed, by name; in one trip if all are.
 
-    Together they are asked about by the strictest of their positions. If that fails, it
+    Together they are asked about since the earliest of their tokens. If that fails, it
     says nothing about a single one: then each is asked about by itself.
     """
     asked = [draft for draft in drafts if draft.must_be_confirmed]
@@ -231,7 +236,7 @@ def _confirmed(drafts: Sequence[_Draft]) -> Recipe[dict[str, Mapping[str, Stamp]
     unchanged = merge(*(draft.unchanged for draft in asked))
     if len(asked) > 1 and len(epochs) == 1 and unchanged is not None:
         late = tuple(dict.fromkeys(name for draft in asked for name in draft.late))
-        position = min(draft.position for draft in asked)
+        position = min(draft.token.position for draft in asked)
         reply = yield from ask(Confirm(epochs.pop(), position, late, unchanged))
         if isinstance(reply, Away):
             return {}
@@ -240,7 +245,7 @@ def _confirmed(drafts: Sequence[_Draft]) -> Recipe[dict[str, Mapping[str, Stamp]
     found: dict[str, Mapping[str, Stamp]] = {}
     for draft in asked:
         reply = yield from ask(
-            Confirm(draft.token.epoch, draft.position, draft.late, draft.unchanged)
+            Confirm(draft.token.epoch, draft.token.position, draft.late, draft.unchanged)
         )
         if isinstance(reply, Away):
             return found

@@ -254,8 +254,10 @@ def told_apart(seen: Seen, now_ms: int) -> Seen:
         name
         for name, stamp in seen.stamps.items()
         if stamp is not None
-        and (stamp.provisional_until or stamp.writers != "-")  # most are neither
-        and stamp.is_due(now_ms)
+        # As `is_due` says of most of them: nobody is inside.
+        and (
+            0 < stamp.provisional_until <= now_ms if stamp.writers == "-" else stamp.is_due(now_ms)
+        )
     ]
     if not troubled:
         return seen

@@ -1,6 +1,7 @@
 """The admin endpoints: health for anyone, figures for operators, changes by token."""
 
 from collections.abc import Awaitable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from keepwarm.asgi.auditing import reported
 from keepwarm.dashboard.access import Gate
 from keepwarm.dashboard.bodies import Everything, Keys, Pattern, Switch, Tags, read
 from keepwarm.engine.cache import BaseCache
@@ -32,7 +34,7 @@ _CODES = {
 def admin(cache: BaseCache, token: str | None = None) -> Starlette:
     """An ASGI app for operators; mount it, for instance at /api/cache.
 
-    GET /health is for anyone. GET /metrics and /metrics/prometheus are for whoever sends
+    GET /health is for anyone. GET /metrics, /metrics/prometheus and /audit are for whoever sends
     `Authorization: Bearer <token>`, or comes from this machine and not through a proxy.
     POST /invalidate, /invalidate-keys, /invalidate-pattern, /clear and /enabled need the
     token, and do not exist where none is given. Figures and the switch are those of the
@@ -45,6 +47,7 @@ def admin(cache: BaseCache, token: str | None = None) -> Starlette:
         Route("/health", endpoints.health),
         Route("/metrics", endpoints.metrics),
         Route("/metrics/prometheus", endpoints.prometheus),
+        Route("/audit", endpoints.audit),
     ]
     if token is not None:
         routes += [
@@ -85,6 +88,13 @@ class _Endpoints:
 
         body = exposition(self._cache.stats(), await self._cache.facts())
         return Response(body, headers={**_NO_STORE, "Content-Type": CONTENT_TYPE})
+
+    async def audit(self, request: Request) -> Response:
+        self._gate.check_look(request)
+        found = reported(self._cache)
+        if found is None:
+            return _error(404, "no_http_cache", "This process has no HTTPCache.")
+        return _json(asdict(found))
 
     # Changing.
 

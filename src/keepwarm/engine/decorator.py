@@ -76,12 +76,13 @@ class _Handle:
         if table is None or key is None:
             return Prepared(subject, call)
 
-        def keep(ready: Ready, value: Any) -> None:
+        def keep(ready: Ready) -> None:
+            table.line = ready.line
             ready.shape = key[1]
-            ready.value = value if self._spec.is_shareable else None
             table.add(key[0], ready)
 
         prepared = Prepared(subject, call, keep, key[1])
+        prepared.line, prepared.is_shareable = table.line, self._spec.is_shareable
         if subject.bound_s == 0:  # else it depends on where the call is made
             table.prepare(key[0], prepared)
         return prepared

@@ -8,6 +8,7 @@ hit packs no arguments, builds no key and awaits nothing:
         ready = get(character_id)
         if ready is not None and <it is for an argument of this very type>
                 and <its lease lives> and <nothing has changed since it was compared>
+                and <no other copy has taken its place>
                 and <the cache is on, nothing is owed, nobody listens>:
             count the hit; return the value
         prepared = prepared_of(character_id)
@@ -31,7 +32,8 @@ from typing import Any
 from keepwarm.core.eviction import LAPS
 from keepwarm.engine.context import ears, is_listening
 from keepwarm.engine.guard import Gate
-from keepwarm.engine.straight import Prepared, Ready, is_held
+from keepwarm.engine.straight import Line, Prepared, Ready, is_held
+from keepwarm.stores.near import Warm
 
 PLAIN_TYPES = frozenset({int, str, bool, bytes, type(None)})
 """Of which equal values of one type are the same argument."""
@@ -51,23 +53,29 @@ class Quick:
     slowly: Callable[..., Any]
     name: str
 
-    def ready_for(self, key: tuple[Any, Any]) -> Ready | None:
-        """What may be answered at once; counted."""
+    def answer(self, key: tuple[Any, Any]) -> tuple[Any] | None:
+        """The value that may be answered at once; counted."""
         ready = self.table.ready.get(key[0])
         if ready is None or ready.shape != key[1]:
             return None
-        pulse, at = ready.pulse, time.clock_gettime(_SINCE_BOOT)
+        pulse, resident, at = ready.pulse, ready.resident, time.clock_gettime(_SINCE_BOOT)
+        copy = resident.value
+        if copy.__class__ is Warm:
+            packed, shared = copy.packed, copy.memo
+        else:
+            packed, shared = copy, None
         if (
             at < pulse.lease_until
             and at < ready.until
-            and (ready.version == pulse.version or ready.is_current(ready))
+            and (ready.version == pulse.version or ready.line.is_current(ready))
+            and packed is ready.packed
             and self.gate.is_open
             and not (ears.count and is_listening())
         ):
             ready.count.hits += 1
-            if ready.resident.uses < LAPS:
-                ready.resident.uses += 1
-            return ready
+            if resident.uses < LAPS:
+                resident.uses += 1
+            return (shared if shared is not None else ready.decoded(copy),)
         return None
 
     def prepared_for(self, key: tuple[Any, Any]) -> Prepared | None:
@@ -87,6 +95,8 @@ class Table:
         self.ready: dict[Any, Ready] = {}
         self.prepared: dict[Any, Prepared] = {}
         self.key_of = key_of
+        self.line: Line | None = None
+        """Of the copy that became ready last; the next ones mostly share it."""
         self._order: deque[Any] = deque()
 
     def prepare(self, key: Any, prepared: Prepared) -> None:
@@ -137,18 +147,24 @@ def quick_async_one(quick: Quick) -> Callable[..., Any]:
         except TypeError:
             ready = None
         if ready is not None and type(value) is ready.shape:
-            pulse, at = ready.pulse, now(clock)
+            pulse, resident, at = ready.pulse, ready.resident, now(clock)
+            copy = resident.value
+            if copy.__class__ is Warm:
+                packed, shared = copy.packed, copy.memo
+            else:
+                packed, shared = copy, None
             if (
                 at < pulse.lease_until
                 and at < ready.until
-                and (ready.version == pulse.version or ready.is_current(ready))
+                and (ready.version == pulse.version or ready.line.is_current(ready))
+                and packed is ready.packed
                 and gate.is_open
                 and not (ears.count and is_listening())
             ):
                 ready.count.hits += 1
-                if ready.resident.uses < LAPS:
-                    ready.resident.uses += 1
-                return ready.value if ready.value is not None else ready.decoded()
+                if resident.uses < LAPS:
+                    resident.uses += 1
+                return shared if shared is not None else ready.decoded(copy)
         elif ready is None and type(value) not in PLAIN_TYPES:
             return await slowly(value)
         prepared = prepared_of(value)
@@ -170,18 +186,24 @@ def quick_one(quick: Quick) -> Callable[..., Any]:
         except TypeError:
             ready = None
         if ready is not None and type(value) is ready.shape:
-            pulse, at = ready.pulse, now(clock)
+            pulse, resident, at = ready.pulse, ready.resident, now(clock)
+            copy = resident.value
+            if copy.__class__ is Warm:
+                packed, shared = copy.packed, copy.memo
+            else:
+                packed, shared = copy, None
             if (
                 at < pulse.lease_until
                 and at < ready.until
-                and (ready.version == pulse.version or ready.is_current(ready))
+                and (ready.version == pulse.version or ready.line.is_current(ready))
+                and packed is ready.packed
                 and gate.is_open
                 and not (ears.count and is_listening())
             ):
                 ready.count.hits += 1
-                if ready.resident.uses < LAPS:
-                    ready.resident.uses += 1
-                return ready.value if ready.value is not None else ready.decoded()
+                if resident.uses < LAPS:
+                    resident.uses += 1
+                return shared if shared is not None else ready.decoded(copy)
         elif ready is None and type(value) not in PLAIN_TYPES:
             return slowly(value)
         prepared = prepared_of(value)
@@ -194,16 +216,16 @@ def quick_one(quick: Quick) -> Callable[..., Any]:
 
 def quick_async(quick: Quick) -> Callable[..., Any]:
     """An `async def` of any number of arguments."""
-    ready_for, prepared_for = quick.ready_for, quick.prepared_for
+    answer, prepared_for = quick.answer, quick.prepared_for
     fetch, slowly = quick.fetch, quick.slowly
 
     async def call(*args: Any, **kwargs: Any) -> Any:
         key = key_of(args, kwargs)
         if key is None:
             return await slowly(*args, **kwargs)
-        ready = ready_for(key)
-        if ready is not None:
-            return ready.value if ready.value is not None else ready.decoded()
+        found = answer(key)
+        if found is not None:
+            return found[0]
         prepared = prepared_for(key)
         if prepared is not None:
             return await fetch(prepared)
@@ -214,16 +236,16 @@ def quick_async(quick: Quick) -> Callable[..., Any]:
 
 def quick_any(quick: Quick) -> Callable[..., Any]:
     """A `def` of any number of arguments."""
-    ready_for, prepared_for = quick.ready_for, quick.prepared_for
+    answer, prepared_for = quick.answer, quick.prepared_for
     fetch, slowly = quick.fetch, quick.slowly
 
     def call(*args: Any, **kwargs: Any) -> Any:
         key = key_of(args, kwargs)
         if key is None:
             return slowly(*args, **kwargs)
-        ready = ready_for(key)
-        if ready is not None:
-            return ready.value if ready.value is not None else ready.decoded()
+        found = answer(key)
+        if found is not None:
+            return found[0]
         prepared = prepared_for(key)
         return fetch(prepared) if prepared is not None else slowly(*args, **kwargs)
 

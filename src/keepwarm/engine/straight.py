@@ -13,19 +13,23 @@ changed, and it need not be compared again.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-from keepwarm.core.entry import Life, Seen, Stored, life, names_of
-from keepwarm.core.eviction import GONE, Resident
+import msgspec
+
+from keepwarm.core.entry import Life, Seen, Stored, Terms, life, names_of
+from keepwarm.core.eviction import Resident
 from keepwarm.core.judge import by_age, compared_at, served
+from keepwarm.core.mirror import Pulse
 from keepwarm.core.outcome import Reason, Tier
 from keepwarm.core.steps import Away, Held, Instant, ReadShared, Subject
 from keepwarm.engine.answers import Answers, Parts, boot_s
 from keepwarm.engine.call import Call
 from keepwarm.engine.context import is_listening, report
-from keepwarm.ports import Observer, Plain, Watch
+from keepwarm.ports import NearStore, Observer, Plain, Watch
 from keepwarm.stores.codecs import Undecodable
+from keepwarm.stores.memory import MemoryStore
+from keepwarm.stores.near import Warm, packed_in
 
 Glanced: TypeAlias = tuple[ReadShared, Seen | Away]
 """What was asked for a recipe before it ran, and the reply."""
@@ -39,58 +43,80 @@ class Asking(NamedTuple):
     sent_at: float
 
 
-class Ready:
-    """A copy that was current under `version` of its `watch`, and how to answer from it.
+@dataclass(slots=True, eq=False)
+class Line:
+    """What all ready copies of one function have in common.
 
-    `until` is the instant, on the clock of leases, at which its lifetime ends.
+    They are looked up in `store` and compared with `watch`, whose `pulse` says when that
+    has to be done again.
     """
 
-    __slots__ = (
-        "count",
-        "decoded",
-        "is_current",
-        "names",
-        "pulse",
-        "resident",
-        "shape",
-        "stored",
-        "subject",
-        "until",
-        "value",
-        "version",
-        "watch",
-    )
+    store: NearStore | MemoryStore
+    watch: Watch
+    count: Plain
+    decode: Callable[[bytes], Any]
+    is_current: "Callable[[Ready], bool]"
+    """Compares again, after something changed."""
+    is_shareable: bool
+    pulse: Pulse = field(init=False)
 
-    def __init__(
-        self,
-        subject: Subject,
-        stored: Stored,
-        count: Plain,
-        watch: Watch,
-        until: float,
-        is_current: "Callable[[Ready], bool]",
-        decode: Callable[[bytes], Any],
-        resident: Resident,
-    ) -> None:
-        self.resident = resident
-        """Who holds the copy: each use is noted there, and when it leaves."""
-        self.subject, self.stored = subject, stored
-        self.names = names_of(stored.terms)
-        self.count, self.until = count, until
-        self.watch, self.pulse = watch, watch.pulse
-        self.version = -1
-        self.is_current = is_current
-        """Compares again, after something changed."""
-        self.shape: Any = None
-        """The exact types of the arguments it answers: 1, 1.0 and True are equal, not the same."""
-        self.value: Any = None
-        """The decoded value where all may share it."""
-        self.decoded: Callable[[], Any] = partial(decode, stored.payload)
-        """A value for one caller alone."""
+    def __post_init__(self) -> None:
+        self.pulse = self.watch.pulse
 
 
-Keep: TypeAlias = Callable[[Ready, Any], None]
-"""Takes a copy that is ready, and its decoded value."""
+class Ready(msgspec.Struct, gc=False):
+    """A copy that was current under `version` of its line's watch, and how to answer from it.
+
+    `until` is the instant, on the clock of leases, at which its lifetime ends. There are as
+    many as there are copies in use, so it is small, is not looked at by the garbage
+    collector, and keeps nothing alive but the packed bytes.
+    """
+
+    line: Line
+    pulse: Pulse
+    count: Plain
+    resident: Resident
+    """Who holds the copy: each use is noted there, and when another takes its place."""
+    packed: bytes
+    """The very copy: the tier holds this object for as long as it holds that copy."""
+    begins: int
+    """Where the payload begins in it."""
+    until: float
+    version: int = -1
+    shape: Any = None
+    """The exact types of the arguments it answers: 1, 1.0 and True are equal, not the same."""
+
+    def decoded(self, copy: Any) -> Any:
+        """The value in what the resident holds; one that all may share is kept beside it."""
+        if copy.__class__ is bytes:
+            return self.line.decode(copy[self.begins :])
+        value = self.line.decode(copy.stored.payload)
+        if self.line.is_shareable:
+            copy.memo = value
+        return value
+
+
+class Proof(NamedTuple):
+    """That an entry of these `terms` was current with what was seen: epoch and stamps.
+
+    What a read saw is mostly what the last one saw, the very same objects: then it need not
+    be compared again, save with the clock.
+    """
+
+    terms: Terms
+    names: tuple[str, ...]
+    seen: tuple[Any, ...]
+
+    def still(self, terms: Terms, seen: Seen) -> bool:
+        return self.terms is terms and self.seen == _seen_of(self.names, seen)
+
+
+def _seen_of(names: tuple[str, ...], seen: Seen) -> tuple[Any, ...]:
+    return (seen.epoch, *map(seen.stamps.get, names))
+
+
+Keep: TypeAlias = Callable[[Ready], None]
+"""Takes a copy that is ready."""
 
 
 @dataclass(slots=True, eq=False)
@@ -106,6 +132,9 @@ class Prepared:
     keep: Keep | None = None
     shape: Any = None
     step: ReadShared = field(init=False)
+    proof: Proof | None = None
+    line: Line | None = None
+    is_shareable: bool = False
     counts: dict[Tier, Plain] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -126,10 +155,9 @@ class Prepared:
 
 
 def is_held(ready: Ready) -> bool:
-    """Whether the copy is still in its tier, unpacked: what was evicted is to cost nothing."""
-    resident = ready.resident
-    value = resident.value
-    return resident.place != GONE and getattr(value, "stored", value) is ready.stored
+    """Whether the very copy is still in its tier."""
+    copy = ready.resident.value
+    return copy is not None and packed_in(copy) is ready.packed
 
 
 class Straight:
@@ -149,24 +177,23 @@ class Straight:
         local, near = parts.local, parts.near
         if (local is None and near is None) or not parts.guard.gate.is_open:
             return None
-        subject, call, keep = prepared.subject, prepared.call, prepared.keep
+        subject = prepared.subject
         if local is not None:
             stored, resident = local.peek(subject.name), local.resident_of(subject.name)
-            return self._watched(subject, call, keep, local, stored, resident, Tier.SHARED)
+            return self._watched(prepared, local, local, stored, resident, Tier.SHARED)
         assert near is not None
         held = near.read(subject.name)
         if held is None:
             return None
         if held.proven_at <= parts.clock.mono() < held.proven_at + subject.bound_s:
-            return self._bounded(subject, call, held.stored)
+            return self._bounded(subject, prepared.call, held.stored)
         watch, resident = self._answers.mirror(), near.resident_of(subject.name)
-        return self._watched(subject, call, keep, watch, held.stored, resident, Tier.NEAR)
+        return self._watched(prepared, near, watch, held.stored, resident, Tier.NEAR)
 
     def _watched(
         self,
-        subject: Subject,
-        call: Call,
-        keep: Keep | None,
+        prepared: Prepared,
+        store: NearStore | MemoryStore,
         watch: Watch | None,
         stored: Stored | None,
         resident: Resident | None,
@@ -174,28 +201,28 @@ class Straight:
     ) -> tuple[Any] | None:
         if stored is None or watch is None or resident is None:
             return None
-        now = boot_s()
-        count = self._counters.plain(subject.policy_name, tier)
+        now, version = boot_s(), watch.pulse.version  # before what it stands for is compared
         until = now + stored.terms.fresh_until - self._parts.clock.wall()
-        ready = Ready(
-            subject,
-            stored,
-            count,
-            watch,
-            until,
-            self._is_current,
-            call.codec.decode,
-            resident,
-        )
-        if now >= until or not self._is_current(ready):
+        subject, keep, copy = prepared.subject, prepared.keep, resident.value
+        seen = watch.seen(names_of(stored.terms), now)
+        if now >= until or seen is None or not self._is_fresh(subject, stored, seen):
             return None
         try:
-            value = ready.decoded()
+            value = prepared.call.codec.decode(stored.payload)
         except Undecodable:
             return None
-        self.account(ready)
-        if keep is not None:
-            keep(ready, value)
+        count = prepared.counted(self._counters, tier)
+        self._count(subject, stored, count, seen)
+        if keep is not None and copy is not None and store.opened(resident.name, copy) is stored:
+            line = prepared.line
+            if line is None or line.watch is not watch:
+                decode = prepared.call.codec.decode
+                line = Line(store, watch, count, decode, self._is_current, prepared.is_shareable)
+            packed = packed_in(copy)
+            begins = len(packed) - len(stored.payload)
+            if prepared.is_shareable and isinstance(copy, Warm):
+                copy.memo = value
+            keep(Ready(line, line.pulse, line.count, resident, packed, begins, until, version))
         return (value,)
 
     def _bounded(self, subject: Subject, call: Call, stored: Stored) -> tuple[Any] | None:
@@ -210,11 +237,17 @@ class Straight:
         return (value,)
 
     def _is_current(self, ready: Ready) -> bool:
-        """Compare again: the version changed, as it does with anything that is invalidated."""
-        watch = ready.watch
-        version = watch.pulse.version  # before what it stands for is compared
-        seen = watch.seen(ready.names, boot_s())
-        if seen is None or not self._is_fresh(ready.subject, ready.stored, seen):
+        """Compare again: the version changed, as it does with anything that is invalidated.
+
+        False also where it is not plain: then the ordinary way tells.
+        """
+        line = ready.line
+        version = line.pulse.version  # before what it stands for is compared
+        stored = line.store.opened(ready.resident.name, ready.packed)
+        seen = line.watch.seen(names_of(stored.terms), boot_s())
+        if seen is None or seen.debt:
+            return False
+        if life(stored.terms, seen, self._parts.clock.wall()) is not Life.FRESH:
             return False
         ready.version = version
         return True
@@ -250,23 +283,26 @@ class Straight:
             return None
         held = asking.held
         stored = held.stored if held is not None else seen.entries[0]
-        if stored is None or not self._is_fresh(subject, stored, seen):
+        if stored is None:
+            return None
+        terms, proof = stored.terms, prepared.proof
+        if proof is None or not proof.still(terms, seen):
+            if not self._is_fresh(subject, stored, seen):
+                return None
+            names = names_of(terms)
+            proof = prepared.proof = Proof(terms, names, _seen_of(names, seen))
+        elif seen.debt or self._parts.clock.wall() >= terms.fresh_until:
             return None
         tier = Tier.NEAR if held is not None else Tier.SHARED
         try:
             value = call.codec.decode(stored.payload)
         except Undecodable:
             return None
-        names = tuple([stamp[0] for stamp in stored.terms.stamps])
-        if self._parts.near is not None or names != subject.hint:
+        if self._parts.near is not None or proof.names != subject.hint:
             self._answers.keep_near(subject.name, subject.logical, stored, asking.sent_at)
         count = prepared.counted(self._counters, tier)
         self._count(subject, stored, count, seen)
         return (value,)
-
-    def account(self, ready: Ready) -> None:
-        """Count a hit, and tell who listens."""
-        self._count(ready.subject, ready.stored, ready.count)
 
     def _count(
         self, subject: Subject, stored: Stored, count: Plain, seen: Seen | None = None

@@ -17,14 +17,19 @@ from keepwarm.live import asgi_types as asgi
 
 MOST = 5_000  # streams of a process: about 15 KB of ours each, and a socket
 MOST_PER_USER = 20  # browsers of one person; a browser needs one, whatever its tabs
+MOST_PER_ADDRESS = 1_000  # a company's, or those of all who come through one proxy
 
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Somebody who may listen. `until`: when his session ends, in Unix seconds."""
+    """Somebody who may listen. `until`: when his session ends, in Unix seconds.
+
+    `most` is how many streams he may have, where that is not what anybody may have.
+    """
 
     user: str
     until: float | None = None
+    most: int | None = None
 
 
 Allow: TypeAlias = Callable[[asgi.Scope], Who | Awaitable[Who | None] | None]
@@ -46,7 +51,7 @@ CROWDED = Refused(429, "crowded")
 def anybody(scope: asgi.Scope) -> Who:
     """Lets everybody in; users are told apart by their addresses."""
     client = scope.get("client")
-    return Who(f"at {client[0]}" if client else "at nowhere")
+    return Who(f"at {client[0]}" if client else "at nowhere", most=MOST_PER_ADDRESS)
 
 
 @dataclass(slots=True)
@@ -90,7 +95,8 @@ class Door:
     @contextmanager
     def place(self, who: Who) -> Iterator[bool]:
         """Hold a place for one stream; False if there is none."""
-        if self.inside.total() >= self.most or self.inside[who.user] >= self.most_per_user:
+        most = self.most_per_user if who.most is None else who.most
+        if self.inside.total() >= self.most or self.inside[who.user] >= most:
             yield False
             return
         self.inside[who.user] += 1

@@ -16,7 +16,7 @@ from keepwarm.engine.context import Written, collect, collect_written
 from keepwarm.engine.hearing import Hearing, Place
 from keepwarm.live import asgi_types as asgi
 from keepwarm.live.app import LABEL_KEY
-from keepwarm.live.signs import ANY, MOST_LABELS, Signs
+from keepwarm.live.signs import Signs
 
 POSITION, TAGS = b"keepwarm-position", b"keepwarm-tags"
 INVALIDATED, TOKEN, AFTER = b"keepwarm-invalidated", b"keepwarm-token", b"keepwarm-after"
@@ -74,26 +74,25 @@ class LiveHeaders:
         if not outcomes:
             return []
         place = oldest([self._hearing.vouched(outcome, began) for outcome in outcomes])
-        return self._fields(place, labelled_of(outcomes))
+        return self._fields(place, depends(outcomes))
 
     def _written(self, written: Sequence[Written]) -> list[tuple[bytes, bytes]]:
         last = max(written, key=lambda each: each.position)
-        stamps: dict[str, None] | None = {}
+        stamps: tuple[str, ...] | None = ()
         for each in written:
             if each.stamps is None or stamps is None or each.epoch != last.epoch:
                 stamps = None
             else:
-                stamps |= dict.fromkeys(each.stamps)
+                stamps += each.stamps
         return [
             *self._fields(Place(last.epoch, last.position), stamps),
             (INVALIDATED, b"1"),
             (TOKEN, last.token.encode("ascii")),
         ]
 
-    def _fields(self, place: Place, stamps: dict[str, None] | None) -> list[tuple[bytes, bytes]]:
-        is_listed = stamps is not None and len(stamps) <= MOST_LABELS
-        labels = " ".join(map(self._signs.label, stamps or ())) if is_listed else ANY
+    def _fields(self, place: Place, stamps: tuple[str, ...] | None) -> list[tuple[bytes, bytes]]:
         position = self._signs.position(place.epoch, place.position)
+        labels = self._signs.labels(stamps)
         return [(POSITION, position.encode("ascii")), (TAGS, labels.encode("ascii"))]
 
 
@@ -110,12 +109,14 @@ def oldest(places: Sequence[Place]) -> Place:
     return min(places, key=lambda place: place.position)
 
 
-def labelled_of(outcomes: Sequence[Outcome]) -> dict[str, None] | None:
+def depends(outcomes: Sequence[Outcome]) -> tuple[str, ...] | None:
     """The stamps that `outcomes` depend on; None where somebody lost count."""
+    if len(outcomes) == 1:
+        return outcomes[0].depends
     found: dict[str, None] = {}
     for outcome in outcomes:
         names = outcome.depends
         if names is None:
             return None
         found |= dict.fromkeys(names)
-    return found
+    return tuple(found)

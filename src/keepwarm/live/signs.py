@@ -22,6 +22,7 @@ _EPOCH_BYTES = 6
 _MAC_BYTES = 9
 _MOST_DIGITS = 15
 _LABELS_KEPT = 32_768  # about 6 MB
+_LISTS_KEPT = 1_024  # what responses say is much the same, one after the other
 
 
 class Signs:
@@ -31,7 +32,9 @@ class Signs:
         self._key = key
         self._namespace = namespace.encode()
         self.label = lru_cache(maxsize=_LABELS_KEPT)(self._label)
+        self.labels = lru_cache(maxsize=_LISTS_KEPT)(self._labels)
         self.incarnation = lru_cache(maxsize=16)(self._incarnation)
+        self.position = lru_cache(maxsize=_LISTS_KEPT)(self._position)
 
     def _hash(self, what: bytes, size: int, person: bytes) -> str:
         text = b"%b\0%b" % (self._namespace, what)
@@ -46,7 +49,14 @@ class Signs:
         """What an epoch is called outside."""
         return self._hash(epoch.encode(), _EPOCH_BYTES, b"keepwarm epoch") if epoch else "-"
 
-    def position(self, epoch: str, n: int) -> str:
+    def _labels(self, stamps: tuple[str, ...] | None) -> str:
+        """Those of a response, as its field has them."""
+        if stamps is None:
+            return ANY
+        labels = dict.fromkeys(map(self.label, stamps))
+        return " ".join(labels) if len(labels) <= MOST_LABELS else ANY
+
+    def _position(self, epoch: str, n: int) -> str:
         """A position that comes back as it is, or not at all."""
         text = f"{self.incarnation(epoch)}.{n}"
         return f"{text}.{self._mac(text)}"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from keepwarm.asgi.report import App, Message, Receive, Scope, Send
+from keepwarm.proxy import failures
+from keepwarm.proxy.failures import Failure, ResponseCut
 from keepwarm.proxy.fields import Field, end_to_end
 
 MAX_HEAD = 64 * 1024
@@ -106,7 +108,19 @@ def cleaned(scope: Scope) -> Scope:
     clean = {**scope, "headers": kept, "http_version": VERSIONS[scope["http_version"]]}
     if authority is not None:
         clean |= {"raw_path": path, "path": unquote(path.decode("ascii"))}
+    left = hops_left(scope)
+    if left is not None:
+        others = [field for field in kept if field[0] != b"max-forwards"]
+        clean["headers"] = [*others, (b"max-forwards", b"%d" % (left - 1))]
     return clean
+
+
+def hops_left(scope: Scope) -> int | None:
+    """How often a TRACE or OPTIONS may be forwarded (RFC 9110 §7.6.2); None: it does not say."""
+    if scope["method"] not in ("TRACE", "OPTIONS"):
+        return None
+    given = [value for name, value in scope["headers"] if name == b"max-forwards"]
+    return int(given[0]) if len(given) == 1 and _LENGTH.fullmatch(given[0]) else None
 
 
 class Front:
@@ -120,10 +134,18 @@ class Front:
             await self._app(scope, receive, send)
             return
         refused = refusal(scope)
-        if refused is None:
-            await self._app(cleaned(scope), receive, _Response(send))
-        else:
+        if refused is not None:
             await _refuse(send, refused)
+        elif hops_left(scope) == 0:
+            await _answer_last(send, scope["method"])
+        else:
+            response = _Response(send)
+            try:
+                await self._app(cleaned(scope), receive, response)
+            except ResponseCut:
+                if response.is_started:
+                    raise
+                await response.fail(failures.TERMINATED)
 
 
 class _Response:
@@ -131,14 +153,30 @@ class _Response:
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self.is_started = False
+
+    async def fail(self, failure: Failure) -> None:
+        """Answer for a response that broke while the cache still held its start."""
+        start = {"type": "http.response.start", "status": failure.status, "headers": failure.fields}
+        await self._send(start)
+        await self._send({"type": "http.response.body", "body": failure.body, "more_body": False})
 
     async def __call__(self, message: Message) -> None:
+        self.is_started = self.is_started or message["type"] == "http.response.start"
         if message["type"] == "http.response.start" and message["status"] in (204, 304):
             # uvicorn counts bytes against a 304's Content-Length, which tells of another
             # response; RFC 9110 §8.6 makes it optional there, and forbids it in a 204.
             kept = [field for field in message["headers"] if field[0].lower() != b"content-length"]
             message = {**message, "headers": kept}
         await self._send(message)
+
+
+async def _answer_last(send: Send, method: str) -> None:
+    """Answer for the origin a request that must go no further: TRACE is not offered here."""
+    status = 200 if method == "OPTIONS" else 405
+    fields = [(b"allow", b"GET, HEAD, OPTIONS"), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _refuse(send: Send, refused: Refusal) -> None:

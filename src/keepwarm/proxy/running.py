@@ -30,6 +30,7 @@ def assemble(settings: ProxySettings, cache: Cache) -> App:
         cdn=settings.cdn,
         stale_on_error=settings.stale_on_error,
         max_body=settings.max_body,
+        share_cookies=settings.share_cookies,
     )
     return Front(cached)
 

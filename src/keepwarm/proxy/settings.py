@@ -2,6 +2,7 @@
 
 import re
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from keepwarm.core.units import seconds, size
@@ -67,6 +68,7 @@ class ProxySettings:
     stale_on_error: bool = True
     max_body: int = 64 * 1024 * 1024
     patience: Patience = field(default_factory=Patience)
+    share_cookies: tuple[str, ...] = ()
 
     @classmethod
     def checked(
@@ -80,6 +82,7 @@ class ProxySettings:
         max_body: str,
         connect_timeout: str,
         timeout: str,
+        share_cookies: Iterable[str] = (),
     ) -> "ProxySettings":
         """The settings of these texts. Raises ConfigurationError, naming what is wrong."""
         check_server(server)
@@ -96,4 +99,5 @@ class ProxySettings:
             stale_on_error,
             size(max_body, name="max-body"),
             patience,
+            tuple(share_cookies),
         )

@@ -1,7 +1,7 @@
 """A client's own conditions, answered from a stored response (RFC 9111 section 4.3.2)."""
 
 from keepwarm.rfc9111.dates import date_of, parse_date
-from keepwarm.rfc9111.fields import Field, Fields, combined, first, members, without
+from keepwarm.rfc9111.fields import Field, Fields, combined, first, members, values, without
 
 # RFC 9110 section 15.4.5: a 304 says nothing about a body it does not carry.
 _OF_THE_BODY = frozenset(
@@ -17,10 +17,10 @@ def is_unmodified(request: Fields, stored: Fields, came_at: float, now: float) -
     tags = combined(request, b"if-none-match")
     if tags is not None:
         return matches_any(tags, first(stored, b"etag"))
-    raw = first(request, b"if-modified-since")
-    if raw is None:
-        return False
-    since = parse_date(raw.decode("latin-1"), now)
+    dates = values(request, b"if-modified-since")
+    if len(dates) != 1:
+        return False  # a list is no date (RFC 9110 section 13.1.3)
+    since = parse_date(dates[0], now)
     if since is None:
         return False
     for name in (b"last-modified", b"date"):

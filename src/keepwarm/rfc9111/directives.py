@@ -8,11 +8,12 @@ Where a directive comes twice, the first one is taken.
 import re
 from dataclasses import dataclass, field
 
-from keepwarm.rfc9111.fields import Fields, combined, members, names, unquoted
+from keepwarm.rfc9111.fields import Fields, combined, is_token, members, names, unquoted
 
 INVALID = -1
 MOST_S = 2_147_483_648  # section 1.2.2: greater ones are taken as this
 _MOST_DIGITS = 10
+_RESTRICTING = re.compile(r"(?<![\w-])(?:no-store|no-cache|private)(?![\w-])", re.IGNORECASE)
 _NAME = re.compile(r"[a-z0-9_-]+")  # of a field; a token may hold more, such as quotes
 
 
@@ -67,11 +68,19 @@ def seconds(text: str | None) -> int:
     return MOST_S if len(digits) > _MOST_DIGITS else min(int(digits or "0"), MOST_S)
 
 
+def is_value(text: str) -> bool:
+    return unquoted(text.strip(" \t")) is not None
+
+
 def parse(text: str) -> dict[str, list[str | None]]:
     """Directives by lower-case name, each with its raw values in their order."""
     found: dict[str, list[str | None]] = {}
     for member in members(text):
         name, has_value, value = member.partition("=")
+        if not (is_token(name.strip(" \t")) and (not has_value or is_value(value))):
+            # "private; max-age=60", "max-age=60 no-store": not valid, but not to be missed.
+            for word in _RESTRICTING.findall(member):
+                found.setdefault(word.lower(), []).append(None)
         # "max-age =1" is a max-age, though not a valid one: the name must not escape us.
         is_odd = bool(has_value) and (name[-1:] in (" ", "\t") or value[:1] in (" ", "\t"))
         raw = ("\0" if is_odd else value) if has_value else None

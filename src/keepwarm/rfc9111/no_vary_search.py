@@ -1,7 +1,7 @@
 """No-Vary-Search (draft-ietf-httpbis-no-vary-search): query parameters that change nothing."""
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from keepwarm.rfc9111.fields import Fields, combined
 from keepwarm.rfc9111.structured import Malformed, dictionary
@@ -31,6 +31,11 @@ class Search:
         return repr(pairs)
 
 
+def _key(name: object) -> str:
+    """A parameter's name as it is once decoded: what no string can hold is encoded in one."""
+    return unquote_plus(str(name))
+
+
 def search(fields: Fields) -> Search | None:
     """What a response says of its URL's query; None if nothing, or nothing that can be read."""
     text = combined(fields, b"no-vary-search")
@@ -45,12 +50,12 @@ def search(fields: Fields) -> Search | None:
     if isinstance(params, list) and besides is None:
         if not all(type(name) is str for name in params) or len(params) > MOST_NAMES:
             return None
-        return Search(frozenset(str(name) for name in params), None, is_ordered)
+        return Search(frozenset(map(_key, params)), None, is_ordered)
     if params is True:
         listed = besides if besides is not None else []
         if not isinstance(listed, list) or not all(type(name) is str for name in listed):
             return None
-        return Search(frozenset(), frozenset(str(name) for name in listed), is_ordered)
+        return Search(frozenset(), frozenset(map(_key, listed)), is_ordered)
     if params is None and besides is None and not is_ordered:
         return Search(frozenset(), None, False)
     return None

@@ -96,11 +96,13 @@ def may_cover_error(
     """Whether it may be served although stale, because the origin failed (RFC 5861 section 4)."""
     if terms.must_revalidate or asked.no_cache:
         return False
-    stale_for = -terms.left(now)
-    named = [w for w in (terms.control.stale_if_error, asked.stale_if_error) if w is not None]
+    stale_for, said = -terms.left(now), terms.control.stale_if_error
+    if said is None and terms.forbids_stale:
+        return False  # whatever a client asks for
+    named = [w for w in (said, asked.stale_if_error) if w is not None]
     if named:
         return stale_for <= max(named)
-    return by_default and not terms.forbids_stale and stale_for <= GRACE_S
+    return by_default and stale_for <= GRACE_S
 
 
 def kept_s(terms: Terms, now: float, *, has_validator: bool) -> float:

@@ -6,7 +6,7 @@ empty one.
 
 import re
 
-from keepwarm.rfc9111.fields import Fields, combined, listed, members, names, values
+from keepwarm.rfc9111.fields import Fields, combined, is_token, listed, members, names, values
 
 MOST_NAMES = 16  # a Vary that lists more than that varies on everything
 
@@ -14,9 +14,12 @@ _QUALITY = re.compile(r"[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 
 def vary_names(fields: Fields) -> tuple[bytes, ...] | None:
-    """The fields a response varies on, sorted; None if nothing but itself could match (`*`)."""
+    """The fields a response varies on, sorted; None if nothing but itself could match.
+
+    That is said by `*`; and what a name that is none should mean nobody knows.
+    """
     found = sorted({name.lower() for name in listed(fields, b"vary")})
-    if "*" in found or len(found) > MOST_NAMES:
+    if len(found) > MOST_NAMES or "*" in found or not all(map(is_token, found)):
         return None
     return tuple(name.encode("latin-1") for name in found)
 
@@ -31,13 +34,19 @@ def normal(name: bytes, fields: Fields) -> str | None:
     if name == b"accept-language":
         return _weighed(text, is_ranked=True)
     if name == b"accept":
-        return ",".join(members(text.lower()))
+        return ",".join(map(_media_range, members(text)))
     return ",".join(members(text))
 
 
 def variant(names: tuple[bytes, ...], fields: Fields) -> tuple[str | None, ...]:
     """The request's values of `names`, in normal form."""
     return tuple(normal(name, fields) for name in names)
+
+
+def _media_range(text: str) -> str:
+    """A range of Accept: types are the same in any case, the values of parameters may not be."""
+    kind, *parameters = (part.strip(" \t") for part in text.split(";"))
+    return ";".join((kind.lower(), *parameters))
 
 
 def _weighed(text: str, *, is_ranked: bool) -> str:

@@ -17,6 +17,8 @@ class Told:
     is_collapsed: bool = False
     detail: str = ""
     key: str = ""
+    is_new: bool = False
+    """The origin has made it for this very request, so that it has no age of its own here."""
 
 
 def member(name: str, told: Told) -> bytes:

@@ -11,10 +11,13 @@ UNDERSTOOD = frozenset(
     {
         *(200, 203, 204, 206, 300, 301, 302, 303, 304, 307, 308),
         *(400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417),
-        *(421, 422, 425, 426, 428, 429, 431, 451, 500, 501, 502, 503, 504, 505, 511),
+        *(421, 422, 425, 426, 451, 500, 501, 502, 503, 504, 505),
     }
 )
 """Statuses whose caching requirements are implemented here (must-understand, 5.2.2.3)."""
+
+NEVER_STORED = frozenset({428, 429, 431, 511})
+"""RFC 6585: about one request, one client, or one network, whatever they say of a lifetime."""
 
 UNSTORED_FIELDS = frozenset(
     {
@@ -51,15 +54,15 @@ def storable(
     is_shared: bool = True,
     has_authorization: bool = False,
     is_declared: bool = False,
-    keeps_cookies: bool = False,
+    may_set_cookie: bool = False,
 ) -> Verdict:
     """Whether a cache may store this response, and whether it could ever reuse it.
 
     `is_declared`: somebody vouched that it is the same for everybody, as s-maxage does.
-    `keeps_cookies`: responses with Set-Cookie are stored, and handed to everybody, if they
-    have an explicit lifetime.
+    `may_set_cookie`: a response with Set-Cookie is stored if it has an explicit lifetime; what
+    becomes of that field is another question (`shared_cookies`).
     """
-    if not 200 <= status <= 599 or status == 304:
+    if not 200 <= status <= 599 or status == 304 or status in NEVER_STORED:
         return Verdict(False, "status")
     if asked.no_store:
         return Verdict(False, "request-no-store")
@@ -74,7 +77,7 @@ def storable(
         return Verdict(False, "authorization")
     if vary_names(fields) is None:
         return Verdict(False, "vary-star")
-    if has(fields, b"set-cookie") and not (keeps_cookies and lifetime.is_explicit):
+    if has(fields, b"set-cookie") and not (may_set_cookie and lifetime.is_explicit):
         return Verdict(False, "set-cookie")
     if method == "POST" and not lifetime.is_explicit:
         return Verdict(False, "post-without-lifetime")
@@ -113,6 +116,26 @@ def to_store(fields: Fields, control: ResponseControl, *, is_shared: bool = True
         dropped |= control.private_fields
     # Else a field that may not be shared would take with it what says so.
     return without(fields, dropped - {b"cache-control", b"vary", b"date"})
+
+
+EVERY_COOKIE = "*"
+
+
+def shared_cookies(fields: Fields, names: frozenset[str]) -> list[Field]:
+    """`fields` without the cookies that are one client's.
+
+    Section 7.3 leaves it to the origin to keep Set-Cookie out of shared caches, and many
+    forget. As if it had said `private="set-cookie"`, a cookie is for whoever caused the
+    response, unless its name is one of `names` (`*`: all).
+    """
+    if EVERY_COOKIE in names:
+        return list(fields)
+    return [f for f in fields if f[0] != b"set-cookie" or cookie_name(f[1]) in names]
+
+
+def cookie_name(value: bytes) -> str:
+    """The name of the cookie that a Set-Cookie line sets."""
+    return value.partition(b";")[0].partition(b"=")[0].strip(b" \t").decode("latin-1")
 
 
 def connection_fields(fields: Fields) -> set[bytes]:

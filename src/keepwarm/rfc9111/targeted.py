@@ -45,6 +45,10 @@ def _control(said: dict[str, Item]) -> ResponseControl:
     def flag(name: str) -> bool:
         return said.get(name) is True
 
+    def restricts(name: str) -> bool:
+        # Whatever value it has by mistake: what is meant to keep something out does.
+        return said.get(name, False) is not False
+
     def qualified(name: str) -> tuple[bool, frozenset[bytes]]:
         found = said.get(name)
         if isinstance(found, str) and (listed := names(found)):
@@ -56,12 +60,12 @@ def _control(said: dict[str, Item]) -> ResponseControl:
     return ResponseControl(
         max_age=age("max-age"),
         s_maxage=age("s-maxage"),
-        no_store=flag("no-store"),
+        no_store=restricts("no-store"),
         no_cache=no_cache,
         private=private,
         public=flag("public"),
-        must_revalidate=flag("must-revalidate"),
-        proxy_revalidate=flag("proxy-revalidate"),
+        must_revalidate=restricts("must-revalidate"),
+        proxy_revalidate=restricts("proxy-revalidate"),
         must_understand=flag("must-understand"),
         immutable=flag("immutable"),
         stale_while_revalidate=age("stale-while-revalidate"),

@@ -49,7 +49,7 @@ from keepwarm.core.steps import (
 )
 from keepwarm.core.times import TIMES, Times
 from keepwarm.forking import on_fork
-from keepwarm.stores.near import NearTier
+from keepwarm.stores.near import NearTier, Warm
 
 R = TypeVar("R")
 
@@ -177,6 +177,10 @@ class MemoryStore:
     def resident_of(self, name: str) -> Resident | None:
         """As NearTier.resident_of."""
         return self._entries.resident_of(name)
+
+    def opened(self, name: str, copy: bytes | Warm) -> Stored:
+        """As NearTier.opened."""
+        return self._entries.opened(name, copy)
 
     def holds(self, terms: Terms) -> bool:
         """Whether an entry of those terms is alive beyond doubt; no lock, nothing made."""

@@ -170,6 +170,12 @@ class NearTier:
         """Who holds the copy: for who answers from it again and again, and notes each use."""
         return self._items.residents.get(name)
 
+    def opened(self, name: str, copy: bytes | Warm) -> Stored:
+        """A copy that a resident holds, unpacked; it is not kept so."""
+        if isinstance(copy, Warm):
+            return copy.stored
+        return self._packer.unpack(name, copy)[1].stored
+
     def write(self, name: str, stored: Stored, proven_at: float, *, logical: str) -> None:
         self.keep(name, stored, proven_at, logical=logical)
 
@@ -284,6 +290,11 @@ class NearTier:
                 names.discard(name)
             if not names or names == name:
                 self._by_stamp.pop(stamp, None)
+
+
+def packed_in(copy: bytes | Warm) -> bytes:
+    """The bytes of a copy; the same object for as long as it is the same copy."""
+    return copy.packed if isinstance(copy, Warm) else copy
 
 
 def _logical(name: str, value: bytes | Warm) -> str:

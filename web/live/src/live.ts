@@ -50,6 +50,7 @@ export class Live {
   readonly #fetch: typeof globalThis.fetch;
   readonly #listeners = new Set<() => void>();
   readonly #stateListeners = new Set<(state: StreamState) => void>();
+  readonly #failures = new WeakMap<object, Stamp>();
   /** Addresses that last answered below a floor: asked anew, past the browser's own cache. */
   readonly #suspects = new Set<string>();
   #state: StreamState = "connecting";
@@ -135,8 +136,18 @@ export class Live {
   async run<T>(task: (claim: (signal: AbortSignal) => void) => T | Promise<T>): Promise<Ran<T>> {
     const run = new Run(this.#floors.tick);
     const claim = (signal: AbortSignal): void => this.#runs.claim(run, signal);
-    const value = await this.#runs.of(run, () => task(claim));
-    return { value, stamp: run.stamp };
+    try {
+      const value = await this.#runs.of(run, () => task(claim));
+      return { value, stamp: run.stamp };
+    } catch (error) {
+      if (run.stamp && error instanceof Object) this.#failures.set(error, run.stamp);
+      throw error;
+    }
+  }
+
+  /** What an error that `run` threw depends on: "not found" ends when somebody creates it. */
+  stampOf(error: unknown): Stamp | undefined {
+    return error instanceof Object ? this.#failures.get(error) : undefined;
   }
 
   /** The stamp of data that came without `fetch`: in the page itself, from a store. */

@@ -114,11 +114,12 @@ export function liveQueries(
     (options.onUntold ?? warn)(query.queryKey);
   }
 
-  function arrived(query: AnyQuery): void {
+  /** There is new data, or an error in its place. */
+  function arrived(query: AnyQuery, stamp: Stamp | undefined): void {
     const held = heldOf(query);
-    held.stamp = held.arriving;
-    if (!held.stamp) return;
-    if (live.isStaleOnArrival(held.stamp)) stale(query, held);
+    held.stamp = stamp;
+    if (!stamp) return;
+    if (live.isStaleOnArrival(stamp)) stale(query, held);
     else held.again.fresh();
   }
 
@@ -136,14 +137,16 @@ export function liveQueries(
     if (event.type === "removed") all.get(query)?.again.stop();
     if (event.type !== "updated") return;
     const { action } = event;
-    if (action.type === "success" && !action.manual) arrived(query);
-    else if (["success", "error", "setState"].includes(action.type)) stayed(query);
+    if (action.type === "success" && !action.manual) arrived(query, heldOf(query).arriving);
+    else if (action.type === "error" && query.state.data === undefined) {
+      arrived(query, live.stampOf(action.error));
+    } else if (["success", "error", "setState"].includes(action.type)) stayed(query);
   });
 
   const unhear = live.onChange(() => {
     for (const query of cache.getAll() as AnyQuery[]) {
       const held = all.get(query);
-      if (!held?.stamp || query.state.data === undefined || !live.isStale(held.stamp)) continue;
+      if (!held?.stamp || !live.isStale(held.stamp)) continue;
       held.again.renew();
       stale(query, held);
     }

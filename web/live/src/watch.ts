@@ -9,7 +9,10 @@ export interface Watch {
   stop(): void;
 }
 
-type Watched = Pick<Live, "run" | "again" | "isStale" | "isStaleOnArrival" | "onChange">;
+type Watched = Pick<
+  Live,
+  "run" | "stampOf" | "again" | "isStale" | "isStaleOnArrival" | "onChange"
+>;
 
 export function watch(live: Watched, task: (signal: AbortSignal) => unknown): Watch {
   const leaving = new AbortController();
@@ -24,12 +27,18 @@ export function watch(live: Watched, task: (signal: AbortSignal) => unknown): Wa
         claim(signal);
         return task(signal);
       });
-      held = stamp;
-      if (!signal.aborted && stamp && live.isStaleOnArrival(stamp)) again.stale();
-      else again.fresh();
+      arrived(stamp);
+    } catch (error) {
+      arrived(live.stampOf(error) ?? held);
+      throw error;
     } finally {
       isRunning = false;
     }
+  };
+  const arrived = (stamp: Stamp | undefined): void => {
+    held = stamp;
+    if (!signal.aborted && stamp && live.isStaleOnArrival(stamp)) again.stale();
+    else again.fresh();
   };
   const again = live.again(() => {
     // What it fetched last time is still shown if this time fails; the next change tries again.

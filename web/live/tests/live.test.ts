@@ -119,3 +119,17 @@ test("a watched task runs again if an invalidation overtook its first answer", a
   await vi.waitFor(() => expect(task).toHaveBeenCalledTimes(2));
   watching.stop();
 });
+
+test("a watched task that failed runs again when what it met has changed", async () => {
+  const { live, say } = scene({ "/x": READ });
+  say({ seq: "i.10.m", beat: true });
+  const task = vi.fn(async () => {
+    await live.fetch("http://here/x");
+    throw new Error("not found");
+  });
+  const watching = live.watch(task);
+  await expect(watching.first).rejects.toThrow("not found");
+  say({ seq: "i.11.m", tags: ["x"] });
+  await vi.waitFor(() => expect(task.mock.calls.length).toBeGreaterThan(1));
+  watching.stop();
+});

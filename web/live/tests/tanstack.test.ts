@@ -358,6 +358,27 @@ test("a fetch that failed is tried again, as what is shown is known to be stale"
   expect(page.shown()).toBe(7);
 });
 
+test("what was not found is asked for again when it is created", async () => {
+  connect();
+  const observer = new QueryObserver(client, {
+    queryKey: ["x"],
+    queryFn: async () => {
+      const value = await load("x");
+      if (value === 0) throw new Error("not found");
+      return value;
+    },
+  });
+  observer.subscribe(() => {});
+  await settle();
+  expect(observer.getCurrentResult().status).toBe("error");
+  server.write("y", 1);
+  await settle();
+  expect(server.asked).toEqual(["x"]);
+  server.write("x", 7);
+  await settle();
+  expect(observer.getCurrentResult().data).toBe(7);
+});
+
 test("a query that was fetched without live.fetch is named once, unless it is meant", async () => {
   connect();
   const plain = (queryKey: QueryKey, meta = {}) =>

@@ -30,11 +30,11 @@ from gallery.web.answers import install_schemas
 from gallery.web.context import Parts
 from gallery.web.frontend import Frontend
 from gallery.web.guards import BodyLimit, BrowserRules, SameSiteWrites
+from gallery.web.heads import AnswersHead
 from gallery.web.hints import EarlyHints
 from gallery.web.live import install_live, live_secret
 from gallery.web.passwords import Passwords
 from gallery.web.problems import install_problems
-from gallery.web.reporting import KeepsCost, TellsHits
 from gallery.web.throttle import Throttle
 from gallery.writing import Writes
 from keepwarm import Cache, HTTPCache, LiveHeaders
@@ -127,11 +127,10 @@ def create_app(
         images=MAX_BYTES + settings.body_max_bytes,
     )
     app.add_middleware(BrowserRules)
-    app.add_middleware(KeepsCost)
+    app.add_middleware(AnswersHead)
     # Values judge by their own policies what may be served when their source fails.
     if keeps_responses:
         app.add_middleware(HTTPCache, cache=cache, routes=ROUTES, cdn=True, stale_on_error=False)
-    app.add_middleware(TellsHits)
     app.add_middleware(LiveHeaders, cache=cache, secret=secret)
     if frontend.script:
         app.add_middleware(EarlyHints, script=frontend.script)

@@ -8,6 +8,7 @@ from photographs import IMMUTABLE, photograph, portrait_address
 from gallery.caching import ROUTES
 from gallery.web.sessions import SESSION_LASTS
 from keepwarm import PerUser, Shared
+from keepwarm.asgi.auditing import reported
 from keepwarm.stores.redis.server import EmbeddedServer
 from keepwarm.testing.faults import FaultProxy
 
@@ -73,11 +74,13 @@ async def test_stored_response_has_every_rule_of_the_first(site, path):
     visitor = await site.visitor()
     first, second = await visitor.get(path), await visitor.get(path)
     own = {"x-cache", "server-timing", "cache-status", "age", "etag", "date"}
+    own |= {"keepwarm-position", "keepwarm-tags"}  # of each answer, at its own moment
     told = [{n: v for n, v in a.headers.items() if n not in own} for a in (first, second)]
     assert told[0] == told[1]
     assert first.headers["ETag"] == second.headers["ETag"]
     assert second.headers["Cache-Control"] == "private, no-cache"
     assert "Content-Security-Policy" in second.headers
+    assert "keepwarm-tags" in second.headers
 
 
 @pytest.mark.parametrize("path", ["/api/characters?mode=newest", "/api/facets", *OWN_PATHS])
@@ -344,3 +347,22 @@ async def test_no_route_declared_shared_reads_who_asks(site):
     shared = [p for p, policy in ROUTES.items() if isinstance(policy, Shared)]
     assert len(shared) == 5
     assert all(policy.cookies for policy in ROUTES.values() if isinstance(policy, PerUser))
+
+
+async def test_no_route_is_shared_more_widely_than_its_handler_reads(site):
+    """Of what is declared, and of what says `public` without being declared."""
+    visitor = await site.visitor("u1")
+    mine = (await visitor.own_character())["id"]
+    for path in [
+        *SHARED_PATHS,
+        *OWN_PATHS,
+        f"/api/characters/{mine}",
+        "/api/preferences",
+        await portrait_address(visitor),
+    ]:
+        await visitor.get(path, headers={"Cache-Control": "no-cache"})
+
+    report = reported(site.cache)
+
+    assert report.findings == ()
+    assert report.unseen == ()

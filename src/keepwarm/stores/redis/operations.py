@@ -101,6 +101,8 @@ class Operations:
         self.leading: dict[str, str] = {}
         self.writing: dict[str, tuple[str, ...]] = {}
         self._reads: dict[tuple[str, ...], Command] = {}
+        # The same few thousand stamps are asked for again and again.
+        self._packed_stamp = lru_cache(maxsize=16_384)(lambda name: _packed(self._prefix + name))
         self.now_ms: Callable[[], int] = lambda: 0
         """The server's clock, as far as the link knows it; 0: not at all."""
         self.channels = (self._prefix + "told", self._prefix + "to:" + self._me)
@@ -108,6 +110,7 @@ class Operations:
         self._position_key = self._prefix + "pos"
         self._holders_key = self._prefix + "holders"
         self._patterns_key = self._prefix + "patterns"
+        self._asked_always = b"".join(map(_packed, ("MGET", self.epoch_key, self._position_key)))
         self._table: dict[type, Callable[[Any], Operation[Any]]] = {
             ReadShared: self._read,
             ReadPatterns: self._read_patterns,
@@ -189,18 +192,18 @@ class Operations:
         entries: tuple[Command, ...] = (("MGET", *step.names),) if step.names else ()
         return Operation((asked,), entries, read)
 
-    def read_command(self, stamps: tuple[str, ...], names: tuple[str, ...]) -> Command:
-        """What asks for epoch, position, `stamps` and the entries of `names` at once."""
-        prefix = self._prefix
-        keys = [prefix + stamp for stamp in stamps]
-        return ("MGET", self.epoch_key, self._position_key, *keys, *names)
+    def read_packed(self, stamps: tuple[str, ...], names: tuple[str, ...]) -> bytes:
+        """What asks for epoch, position, `stamps` and the entries of `names` at once, packed."""
+        count = b"*%d\r\n" % (3 + len(stamps) + len(names))
+        return b"".join(
+            (count, self._asked_always, *map(self._packed_stamp, stamps), *map(_packed, names))
+        )
 
     def seen(self, stamps: tuple[str, ...], values: list[Any]) -> tuple[Seen, list[Any]]:
         """What the reply to a read says of `stamps`, and the rest of it: entries, unopened."""
-        epoch = _epoch(values[0])
         end = 2 + len(stamps)
         found = dict(zip(stamps, map(_stamp, values[2:end]), strict=True))
-        position = parse_position(_text(values[1]), epoch)
+        epoch, position = _place(values[0], values[1])
         return told_apart(Seen(epoch, position, found), self.now_ms()), values[end:]
 
     def opened(
@@ -363,7 +366,7 @@ class Operations:
             return None
         try:
             header, payload = open_(raw, name=name, settings=self._sealing)
-            return Stored(_decode_terms(header), payload)
+            return Stored(_terms(header), payload)
         except (Foreign, msgspec.DecodeError, RecursionError):
             return None
 
@@ -425,10 +428,28 @@ def parse_told(raw: bytes) -> Told | None:
     )
 
 
+def _packed(text: str) -> bytes:
+    """`text` as a command carries it (RESP: a bulk string)."""
+    raw = text.encode("utf-8", "surrogatepass")
+    return b"$%d\r\n%b\r\n" % (len(raw), raw)
+
+
 # A stamp hardly ever changes between two reads of it, and is read with every entry.
 @lru_cache(maxsize=16_384)
 def _stamp(raw: object) -> Stamp | None:
     return parse_stamp(_text(raw))
+
+
+# Nor do the terms of an entry, which with forty tags take longer to decode than most values.
+@lru_cache(maxsize=2_048)
+def _terms(header: bytes) -> Terms:
+    return _decode_terms(header)
+
+
+@lru_cache(maxsize=64)
+def _place(raw_epoch: object, raw_position: object) -> tuple[Epoch | None, int | None]:
+    epoch = _epoch(raw_epoch)
+    return epoch, parse_position(_text(raw_position), epoch)
 
 
 @lru_cache(maxsize=64)

@@ -45,6 +45,21 @@ class _Turn:
         self.waiting: _Waiting = []
 
 
+class _Told:
+    """Waits, as far as the wire knows, for all who read in one turn."""
+
+    __slots__ = ("set_exception",)
+
+    def __init__(self, failed: Callable[[BaseException], None]) -> None:
+        self.set_exception = failed
+
+    def done(self) -> bool:
+        return False  # each of those who wait is looked at when there is something for him
+
+    def set_result(self, result: None, /) -> None:
+        """Each has what he asked for already."""
+
+
 class Reads:
     """Bound to the link of one event loop."""
 
@@ -118,6 +133,7 @@ class Reads:
         names, stamps = tuple(turn.names), tuple(turn.stamps)
         ticket = self._mirror.ticket() if self._mirror is not None else 0
         apart = self._bulk.get(tuple(large), turn.deadline) if large else None
+        apart_from = frozenset(large)
 
         def read(replies: list[Any]) -> None:
             if isinstance(replies[0], Exception):
@@ -129,25 +145,24 @@ class Reads:
             if apart is None:
                 self._hand(waiting, seen, found)
                 return
-            awaited = set(large)
-            quick = [
-                w for w in waiting if awaited.isdisjoint((w[1],) if isinstance(w[1], str) else w[1])
-            ]
-            slow = [each for each in waiting if each not in quick]
+            quick: _Waiting = []
+            slow: _Waiting = []
+            for each in waiting:
+                wanted = (each[1],) if isinstance(each[1], str) else each[1]
+                (quick if apart_from.isdisjoint(wanted) else slow).append(each)
             self._hand(quick, seen, found)
             apart.add_done_callback(lambda _: self._join(apart, slow, seen, found, large))
 
-        def ended(future: "asyncio.Future[None]") -> None:
-            error = StoreAway("unreachable") if future.cancelled() else future.exception()
-            if error is not None:
-                if apart is not None:
-                    apart.cancel()
-                self._fail(waiting, error)
+        def failed(error: BaseException) -> None:
+            if apart is not None:
+                apart.cancel()
+            self._fail(waiting, error)
 
-        wire.begin(
-            (self._operations.read_command(stamps, names),), turn.deadline, read
-        ).add_done_callback(ended)
-        wire.flush()
+        packed = self._operations.read_packed(stamps, names)
+        try:
+            wire.begin_now(packed, turn.deadline, read, _Told(failed))
+        except StoreAway as away:  # so much waits to be sent that this may not
+            failed(away)
 
     def _join(
         self,
@@ -167,7 +182,7 @@ class Reads:
     def _hand(self, waiting: _Waiting, seen: Seen, found: dict[str, Any]) -> None:
         """To each what it asked for; an entry is opened once, however many asked."""
         epoch, position, stamps = seen.epoch, seen.position, seen.stamps
-        opened: dict[str, Stored | None] = {}
+        opened: dict[str, tuple[Stored | None]] = {}
         for future, names in waiting:
             if future.done():
                 continue  # cancelled: nobody waits
@@ -177,25 +192,28 @@ class Reads:
             if isinstance(names, str):
                 future.set_result(found[names])
                 continue
-            foreign = 0
-            for name in names:
-                if name not in opened:
-                    data = found[name]
-                    if data is not None:
-                        self._note(name, data)
-                        data = self._operations.open(name, data)
-                    opened[name] = data
-                foreign += opened[name] is None and found[name] is not None
-            entries = tuple([opened[name] for name in names])
-            future.set_result(Seen(epoch, position, stamps, entries, foreign))
+            if len(names) == 1:
+                (name,) = names
+                entries = opened.get(name) or self._open(name, found[name], opened)
+                foreign = int(entries[0] is None and found[name] is not None)
+                future.set_result(Seen(epoch, position, stamps, entries, foreign))
+                continue
+            each = [(opened.get(n) or self._open(n, found[n], opened))[0] for n in names]
+            foreign = each.count(None) - [found[n] for n in names].count(None)
+            future.set_result(Seen(epoch, position, stamps, tuple(each), foreign))
 
-    def _note(self, name: str, data: Any) -> None:
+    def _open(
+        self, name: str, data: Any, opened: dict[str, tuple[Stored | None]]
+    ) -> tuple[Stored | None]:
+        """The entry in `data`; noted whether it is large, and, in `opened`, what it is."""
         if isinstance(data, bytes) and len(data) >= LARGE_BYTES:
             if len(self._large) >= _LARGE_KEPT:
                 self._large.clear()
             self._large[name] = None
         elif self._large:
             self._large.pop(name, None)
+        entry = opened[name] = (self._operations.open(name, data) if data is not None else None,)
+        return entry
 
     def _fail(self, waiting: _Waiting, error: BaseException) -> None:
         away = self._away(error)

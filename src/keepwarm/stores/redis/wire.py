@@ -14,7 +14,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import hiredis
 
@@ -27,6 +27,16 @@ _NOTHING = object()
 MOST_PENDING = 16 * MiB
 """Bytes that wait for a server which does not read; beyond it requests are refused at once."""
 _GRACE_S = 0.05  # a timer that fires this late says that our own loop stood still
+
+
+class Waiter(Protocol):
+    """Who is told what became of a request: a future, or whoever answers for several."""
+
+    def done(self) -> bool: ...
+
+    def set_result(self, result: Any, /) -> None: ...
+
+    def set_exception(self, exception: BaseException, /) -> None: ...
 
 
 class _Entry:
@@ -47,7 +57,7 @@ class _Entry:
         self,
         awaited: int,
         read: Reader | None,
-        future: "asyncio.Future[Any] | None",
+        future: Waiter | None,
         asked_at: float,
     ) -> None:
         self.awaited = awaited
@@ -114,6 +124,11 @@ class Wire(asyncio.Protocol):
         self._bound(self._send(commands, read, future), deadline)
         return future
 
+    def begin_now(self, packed: bytes, deadline: float, read: Reader, waiter: Waiter) -> None:
+        """Send one command, and all that has gathered; `waiter` is told how it ended."""
+        self._bound(self._enqueue([packed], read, waiter), deadline)
+        self.flush()
+
     async def until(
         self, packed: bytes, last: Sequence[Any], answer: Any, deadline: float
     ) -> list[Any]:
@@ -134,17 +149,20 @@ class Wire(asyncio.Protocol):
         self,
         commands: Sequence[Sequence[Any]],
         read: Reader | None,
-        future: "asyncio.Future[Any] | None",
+        future: Waiter | None,
     ) -> _Entry:
+        if not self._out and not self._is_paused:
+            self._loop.call_soon(self.flush)
+        packed = [hiredis.pack_command(tuple(command)) for command in commands]
+        return self._enqueue(packed, read, future)
+
+    def _enqueue(self, packed: list[bytes], read: Reader | None, future: Waiter | None) -> _Entry:
         if self._why:
             raise StoreAway(self._why)
-        packed = [hiredis.pack_command(tuple(command)) for command in commands]
         if self._is_paused:
             self._pending += sum(map(len, packed))
             if self._pending > MOST_PENDING:
                 raise StoreAway("crowded", is_fault=False)
-        elif not self._out:
-            self._loop.call_soon(self.flush)
         self._out += packed
         entry = _Entry(len(packed), read, future, self._loop.time())
         self._entries.append(entry)

@@ -16,6 +16,7 @@ from gallery.web.context import Parts
 from gallery.web.sessions import session_digest, session_token
 
 SECRET_BYTES = 32
+MOST_VISITORS = 1_000  # from one address: all who come through one proxy
 
 
 def install_live(app: FastAPI, cache: keepwarm.Cache, secret: str) -> None:
@@ -27,7 +28,8 @@ def install_live(app: FastAPI, cache: keepwarm.Cache, secret: str) -> None:
         token = session_token(HTTPConnection(scope))
         if token is None:
             client = scope.get("client")
-            return keepwarm.Who(f"visitor at {client[0] if client else 'nowhere'}")
+            address = client[0] if client else "nowhere"
+            return keepwarm.Who(f"visitor at {address}", most=MOST_VISITORS)
         async with parts.database.session() as session:
             found = await accounts.find_session(session, session_digest(token), parts.clock())
         if found is None:
