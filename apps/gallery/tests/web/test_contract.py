@@ -1,5 +1,7 @@
 """OpenAPI says what the API does: every answer fits the schema it is documented with."""
 
+import base64
+import hashlib
 import re
 from pathlib import Path
 
@@ -117,6 +119,10 @@ async def test_page_loads_nothing_from_elsewhere(site):
         assert not re.search(r"(?:src|href)=\"(?:https?:)?//", page.text)
         data = r'<script type="application/json" id="first">.*?</script>'  # not run by anybody
         shown = re.sub(data, "", page.text)
+        for inside in re.findall(r'<script type="module">(.*?)</script>', shown, re.DOTALL):
+            digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+            assert f"'sha256-{digest}'" in page.headers["Content-Security-Policy"]
+            shown = shown.replace(f'<script type="module">{inside}</script>', "")
         assert not re.search(r"<script(?![^>]*\ssrc=)|\sstyle=|\son\w+=", shown)
         for asset in re.findall(r"(?:src|href)=\"(/(?:static|assets)/[^\"]+)\"", page.text):
             assert (await visitor.get(asset)).status_code == 200

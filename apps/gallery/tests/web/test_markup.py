@@ -196,7 +196,10 @@ async def test_page_with_a_front_end_names_its_script_and_allows_its_sheet(site,
     site.app.state.frontend = built
     visitor = await site.visitor()
     page = await visitor.get("/")
-    assert '<script type="module" src="/assets/main-1.js"' in page.text
+    assert 'import("/assets/main-1.js")' in page.text
+    assert built.starter_hash in page.headers["Content-Security-Policy"]
+    plain = await visitor.get("/sign-in")
+    assert '<script type="module" src="/assets/main-1.js"></script>' in plain.text
     assert "<style>body{color:red}</style>" in page.text
     assert built.sheet_hash in page.headers["Content-Security-Policy"]
     script = await visitor.get("/assets/main-1.js", headers={"Accept-Encoding": "br"})

@@ -8,7 +8,7 @@ guard stands before the routes, so that no route can forget it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -25,12 +25,13 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 NEED_NO_TOKEN = frozenset({"/api/auth/login", "/api/auth/register"})
 
 
-def page_policy(*styles: str) -> str:
-    """What a page may load and do; `styles` are hashes of sheets that are inside it."""
+def page_policy(*, styles: Sequence[str] = (), scripts: Sequence[str] = ()) -> str:
+    """What a page may load and do, beside the sheets and scripts inside it that have these
+    hashes."""
     return "; ".join(
         (
             "default-src 'none'",
-            "script-src 'self'",
+            " ".join(("script-src 'self'", *scripts)),
             " ".join(("style-src 'self'", *styles)),
             "img-src 'self' blob: data:",  # data: stands for pictures that are on their way
             "connect-src 'self'",

@@ -322,7 +322,10 @@ async def _answer(request: Request, page: Page, status: int = 200) -> Response:
     headers = {
         "Cache-Control": "private, no-cache",
         "Vary": "Cookie, Accept-Encoding",
-        "Content-Security-Policy": page_policy(*([frontend.sheet_hash] if frontend.sheet else [])),
+        "Content-Security-Policy": page_policy(
+            styles=[frontend.sheet_hash] if frontend.sheet else [],
+            scripts=[frontend.starter_hash] if frontend.script else [],
+        ),
     }
     if "gzip" in request.headers.get("accept-encoding", ""):
         # No secret is in a page, so its length tells nobody one (BREACH).

@@ -38,11 +38,6 @@ def document(page: Page, frontend: Frontend) -> str:
     """The whole HTML document."""
     theme = f' data-theme="{page.theme}"' if page.theme in THEMES else ""
     sheet = f"<style>{frontend.sheet}</style>" if frontend.sheet else ""
-    script = (
-        f'<script type="module" src="{frontend.script}" fetchpriority="low"></script>'
-        if frontend.script
-        else ""
-    )
     title = "Gallery" if page.title == "Gallery" else f"{page.title} · Gallery"
     return (
         f'<!doctype html><html lang="en"{theme}><head><meta charset="utf-8">'
@@ -50,11 +45,19 @@ def document(page: Page, frontend: Frontend) -> str:
         f'<title>{escape(title)}</title><meta name="description" content="{DESCRIPTION}">'
         '<meta name="color-scheme" content="light dark">'
         '<link rel="icon" href="/static/icon.svg" type="image/svg+xml">'
-        f"{sheet}{''.join(page.hints)}{script}</head>"
+        f"{sheet}{''.join(page.hints)}{_script(page, frontend)}</head>"
         f'<body><div id="root">{_root(page)}</div>'
         f'<script type="application/json" id="first">{page.first}</script>'
         f"{_without_script(frontend)}</body></html>"
     )
+
+
+def _script(page: Page, frontend: Frontend) -> str:
+    if frontend.script is None:
+        return ""
+    if page.main is not None:
+        return f'<script type="module">{frontend.starter}</script>'
+    return f'<script type="module" src="{frontend.script}"></script>'
 
 
 def _without_script(frontend: Frontend) -> str:
