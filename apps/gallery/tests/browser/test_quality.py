@@ -93,10 +93,10 @@ def test_first_screen_asks_for_few_pictures(stage: Stage, size: str, path: str) 
         assert 0 < len(asked) <= MOST_IMAGES
         assert all(each.endswith(".avif") for each in asked)
         # And the others come when they are scrolled near.
-        visit.page.keyboard.press("End")
-        visit.page.wait_for_function(
-            "() => [...document.querySelectorAll('main picture img')].length === 24"
-        )
+        last = visit.page.locator("main li").last
+        assert last.locator("picture").count() == 0
+        last.scroll_into_view_if_needed()
+        last.locator("picture").wait_for()
 
 
 @pytest.mark.parametrize("density, width", [(1, 320), (2, 640)])
