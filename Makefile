@@ -1,6 +1,6 @@
 # Everything needs only Python >= 3.11, make and git; each target bootstraps .venv by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-more live soak check web fmt bench bench-check figures chaos clean-room http-five security-index pins redis chromium client
+.PHONY: help setup run demo test test-more live soak check web fmt bench bench-check figures chaos clean-room http-five security-index pins redis chromium client built
 
 PY := .venv/bin/python
 PEERS := .run/peers/bin/python
@@ -16,7 +16,7 @@ help:  ## this list
 setup:  ## make .venv from the hashed pins; quick and offline when nothing changed
 	@scripts/setup.sh
 
-run: setup  ## Gallery, cached, on http://127.0.0.1:8000 (PORT=...)
+run: setup built  ## Gallery, cached, on http://127.0.0.1:8000 (PORT=...)
 	@exec $(PY) -m gallery $(ARGS)
 
 demo: setup  ## cached against uncached, and the store killed half way, live in the terminal
@@ -85,3 +85,6 @@ redis:
 
 chromium:
 	@scripts/chromium.sh
+
+built: setup
+	@scripts/built.sh

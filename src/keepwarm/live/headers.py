@@ -22,6 +22,9 @@ POSITION, TAGS = b"keepwarm-position", b"keepwarm-tags"
 INVALIDATED, TOKEN, AFTER = b"keepwarm-invalidated", b"keepwarm-token", b"keepwarm-after"
 _READS = frozenset({"GET", "HEAD", "QUERY"})
 """What these show is what counts, even if they write (a count of views) on their way."""
+TELLS_OF = "keepwarm.live"
+"""In the scope: a function from outcomes to the position and tags that a response made of them
+would have. For pages that bring data along, whose parts depend on different things."""
 _OURS = frozenset({POSITION, TAGS, INVALIDATED, TOKEN})
 
 
@@ -61,7 +64,11 @@ class LiveHeaders:
                     message = {**message, "headers": fields + told}
                 await send(message)
 
-            await self._app(scope, receive, tell)
+            def tell_of(some: Sequence[Outcome]) -> tuple[str, str] | None:
+                told = dict(self._read(some, began))
+                return (told[POSITION].decode(), told[TAGS].decode()) if told else None
+
+            await self._app({**scope, TELLS_OF: tell_of}, receive, tell)
 
     def _read(self, outcomes: Sequence[Outcome], began: Place) -> list[tuple[bytes, bytes]]:
         if not outcomes:

@@ -28,8 +28,10 @@ from gallery.web import (
 )
 from gallery.web.answers import install_schemas
 from gallery.web.context import Parts
+from gallery.web.frontend import Frontend
 from gallery.web.guards import BodyLimit, BrowserRules, SameSiteWrites
 from gallery.web.heads import AnswersHead
+from gallery.web.hints import EarlyHints
 from gallery.web.live import install_live, live_secret
 from gallery.web.passwords import Passwords
 from gallery.web.problems import install_problems
@@ -96,7 +98,7 @@ def create_app(
     app.state.parts = Parts(
         settings=settings,
         database=database,
-        reads=CachedReads(cache, Origin(database, studio, clock)),
+        reads=CachedReads(cache, Origin(database, studio, clock), studio),
         writes=writes,
         studio=studio,
         workshop=workshop,
@@ -109,7 +111,8 @@ def create_app(
 
     for part in (characters, images, preferences, generations, accounts, media):
         app.include_router(part.router)
-    pages.install_pages(app)
+    frontend = Frontend.load()
+    pages.install_pages(app, frontend)
     secret = live_secret(settings)
     install_live(app, cache, secret)
     install_schemas(app)
@@ -129,4 +132,6 @@ def create_app(
     if keeps_responses:
         app.add_middleware(HTTPCache, cache=cache, routes=ROUTES, cdn=True, stale_on_error=False)
     app.add_middleware(LiveHeaders, cache=cache, secret=secret)
+    if frontend.script:
+        app.add_middleware(EarlyHints, script=frontend.script)
     return app

@@ -7,6 +7,7 @@ Keys and lifetimes
 | characters:list:{mode}:{page}:…:{user_id?}   | 300  | characters; traits, preferences below |
 | characters:detail:{character_id}             | 600  | character:{id}                        |
 | characters:card:{character_id}               | 600  | character:{id}                        |
+| characters:written:{version}:{character_id}  | 600  | character:{id}                        |
 | characters:similar:{character_id}            | 600  | character:{id}, characters, traits    |
 | characters:featured:{user_id?}               | 180  | characters, traits, preferences:{id}  |
 | characters:scores                            | 180  | characters, traits                    |
@@ -28,6 +29,11 @@ and detail, not every list it is in. Their keys name everything the answer depen
 only where it does: one copy of "newest" serves everybody. What looks *inside*
 characters (filters, featuring, likeness) carries `characters:traits` as well, which an
 edit ends; the other lists need only `characters`, which creation and deletion end.
+
+**Pages** are put together from cards that were written as HTML and JSON once (web/markup.py),
+each under its own character's tag, as the lists are. They are filled from the origin and not
+from the cached cards: the items of a batch share what its fill depended on, and one edit
+would end them all.
 
 **The clock** of rankings, rounded to ten minutes, is not part of a key. A ranking's
 age is what its policy bounds (300 s, and longer only as STALE); a bucket in the key
@@ -53,8 +59,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from gallery.data.values import PERSONAL_MODES, Changed, Filters, Mode
-from gallery.origin import Listing, Origin
+from gallery.origin import Listing, Origin, Painter
+from gallery.web.markup import MARKUP_VERSION, Written, written
 from gallery.web.sessions import SESSION_COOKIES
+from gallery.web.views import card_view
 from keepwarm import Cache, Immutable, PerUser, Policy, Shared
 
 #: Lists tolerate age: they may be late while recomputed, while the database is away
@@ -140,8 +148,9 @@ ROUTES: dict[str, Shared | PerUser | Immutable] = {
 class CachedReads:
     """The reads of `origin`, cached."""
 
-    def __init__(self, cache: Cache, origin: Origin) -> None:
+    def __init__(self, cache: Cache, origin: Origin, painter: Painter) -> None:
         self._origin = origin
+        self._painter = painter
 
         self.ranked = cache(
             "character-list",
@@ -171,6 +180,11 @@ class CachedReads:
             key="characters:card:{character_id}",
             tags=["character:{character_id}"],
         )(origin.cards)
+        self.written = cache.batch(
+            "character-card",
+            key=f"characters:written:{MARKUP_VERSION}:{{character_id}}",
+            tags=["character:{character_id}"],
+        )(self._written)
         self.character = cache(
             "character-detail",
             key="characters:detail:{character_id}",
@@ -238,6 +252,10 @@ class CachedReads:
     ) -> Listing:
         scores = await self.scores() if mode is Mode.FEATURED else None
         return await self._origin.listing(mode, page, page_size, filters, user_id, scores)
+
+    async def _written(self, character_ids: list[int]) -> dict[int, Written]:
+        found = await self._origin.cards(character_ids)
+        return {id: written(card_view(card, self._painter)) for id, card in found.items()}
 
     async def _featured(self, user_id: int | None) -> Listing:
         scores = await self.scores()

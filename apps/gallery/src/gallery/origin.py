@@ -8,9 +8,9 @@ stamps the fill has captured, and be stored as fresh.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from sqlalchemy import exists, select
 
@@ -40,6 +40,8 @@ PictureKind = Literal["portrait", "image"]
 PictureFormat = Literal["webp", "avif"]
 
 Clock = Callable[[], datetime]
+
+Toned = TypeVar("Toned", Card, CharacterDetail)
 
 
 def utc_now() -> datetime:
@@ -81,6 +83,8 @@ class Painter(Protocol):
     """Makes the bytes of pictures, from what is known of them."""
 
     def portrait_digest(self, seed: int, attributes: Mapping[str, str]) -> str: ...
+
+    def tones(self, seed: int, attributes: Mapping[str, str]) -> tuple[str, ...]: ...
 
     async def portrait(
         self, seed: int, attributes: Mapping[str, str], width: int, format: PictureFormat
@@ -130,11 +134,17 @@ class Origin:
 
     async def cards(self, character_ids: list[int]) -> dict[int, Card]:
         async with self._database.session() as session:
-            return await queries.cards(session, character_ids)
+            found = await queries.cards(session, character_ids)
+        return {id: self._toned(card) for id, card in found.items()}
 
     async def character(self, character_id: int) -> CharacterDetail | None:
         async with self._database.session() as session:
-            return await queries.detail(session, character_id)
+            found = await queries.detail(session, character_id)
+        return found and self._toned(found)
+
+    def _toned(self, found: Toned) -> Toned:
+        """Mixed here, where it is paid for once per fill and kept with the value."""
+        return replace(found, tones=self._painter.tones(found.seed, found.attributes))
 
     async def similar(self, character_id: int) -> list[int]:
         async with self._database.session() as session:

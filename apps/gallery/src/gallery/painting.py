@@ -17,22 +17,24 @@ from gallery.pictures import upload
 from gallery.pictures.addresses import picture_hash, wish_digest
 from gallery.pictures.painter import paint
 from gallery.pictures.render import RenderPool
+from gallery.pictures.tones import tones
 from gallery.pictures.traits import Traits
 from gallery.pictures.words import traits_from_prompt
 
 SIDE = 640
 
 
-def _known_words() -> dict[str, frozenset[str]]:
+def _known_words() -> dict[str, list[str]]:
     """The words the painter knows, by trait."""
     return {
-        name: frozenset(word for part in get_args(hint) for word in get_args(part))
+        name: [word for part in get_args(hint) for word in get_args(part)]
         for name, hint in get_type_hints(Traits).items()
         if any(get_args(part) for part in get_args(hint))
     }
 
 
-_KNOWN = _known_words()
+KNOWN_WORDS = _known_words()
+_KNOWN = {name: frozenset(words) for name, words in KNOWN_WORDS.items()}
 
 
 def traits_of(attributes: Mapping[str, str]) -> Traits:
@@ -67,6 +69,10 @@ class Studio:
     def portrait_digest(self, seed: int, attributes: Mapping[str, str]) -> str:
         """Changes exactly when the portrait does, and names it in its address."""
         return _portrait_digest(seed, tuple(attributes.items()))
+
+    def tones(self, seed: int, attributes: Mapping[str, str]) -> tuple[str, ...]:
+        """The portrait's main colours, to show while it loads."""
+        return tones(seed, traits_of(attributes))
 
     def image_digest(self, info: ImageInfo) -> str:
         return picture_hash("upload" if info.kind is ImageKind.UPLOAD else "portrait", info.digest)

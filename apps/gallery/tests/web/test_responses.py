@@ -277,9 +277,11 @@ async def test_picture_is_served_whole_in_part_and_by_its_head(site):
 @pytest.mark.parametrize("path", ["/api/characters/1", "/", "/docs", "/static/icon.svg"])
 async def test_head_is_get_without_its_content(site, path):
     visitor = await site.visitor()
+    await visitor.get(path)  # so that a page says the same position twice
     head, got = await visitor.head(path), await visitor.get(path)
     assert (head.status_code, head.content) == (200, b"")
-    assert head.headers["Content-Length"] == str(len(got.content))
+    # A page is sent compressed, so its length is not that of what it unpacks to.
+    assert head.headers["Content-Length"] == got.headers["Content-Length"]
     assert (await visitor.head("/api/characters/999999")).status_code == 404
 
 

@@ -92,7 +92,11 @@ class IdPage:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A character as lists show it. `blurb` is the first sentence of the description."""
+    """A character as lists show it. `blurb` is the first sentence of the description.
+
+    `tones` stand for its portrait until that is there (pictures/tones.py); the database
+    knows nothing of them, so who paints adds them.
+    """
 
     id: int
     name: str
@@ -105,6 +109,7 @@ class Card:
     like_count: int
     view_count: int
     created_at: datetime
+    tones: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,7 @@ class CharacterDetail:
     view_count: int
     created_at: datetime
     updated_at: datetime
+    tones: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,7 +271,7 @@ async def replay(
     async with app.router.lifespan_context(app):
         parts = app.state.parts
         origin = _RecomputingOrigin(Origin(parts.database, parts.studio, clock))
-        app.state.parts = replace(parts, reads=CachedReads(cache, origin))
+        app.state.parts = replace(parts, reads=CachedReads(cache, origin, parts.studio))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             found = Replay(snapshot, live, client, clock, origin, writes, tokens)

@@ -1,21 +1,18 @@
-// The reader's own choice of light or dark, kept in this browser; the system's otherwise.
+// The reader's own choice of light or dark, as the cookie that the pages use (web/gallery).
 
-const KEPT = "gallery-theme";
+const KEPT = "gallery_theme";
+const A_YEAR_S = 31_536_000;
 
-function apply(theme) {
-  if (theme) document.documentElement.dataset.theme = theme;
-  else delete document.documentElement.dataset.theme;
-}
+const chosen = document.cookie.split("; ").find((part) => part.startsWith(`${KEPT}=`));
+if (chosen) document.documentElement.dataset.theme = chosen.slice(KEPT.length + 1);
 
 function isDark() {
-  const chosen = document.documentElement.dataset.theme;
-  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const theme = document.documentElement.dataset.theme;
+  return theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 }
-
-apply(localStorage.getItem(KEPT));
 
 document.querySelector("#theme")?.addEventListener("click", () => {
   const theme = isDark() ? "light" : "dark";
-  localStorage.setItem(KEPT, theme);
-  apply(theme);
+  document.documentElement.dataset.theme = theme;
+  document.cookie = `${KEPT}=${theme}; path=/; max-age=${A_YEAR_S}; samesite=lax`;
 });

@@ -11,6 +11,7 @@ from gallery import caching
 from gallery.data import queries, writes
 from gallery.data.text import MAX_QUERY
 from gallery.data.values import PERSONAL_MODES, CharacterDetail, Filters, Mode, UserInfo
+from gallery.painting import KNOWN_WORDS
 from gallery.web.answers import answer, answer_for_all, answer_for_reader, answers
 from gallery.web.context import (
     CharacterId,
@@ -30,6 +31,7 @@ from gallery.web.views import (
     FeaturedView,
     LikeView,
     PageView,
+    WordsView,
     card_views,
     character_view,
     page_view,
@@ -93,6 +95,12 @@ async def featured(parts: Reach, user: MaybeUser) -> Response:
 async def facets(parts: Reach) -> Response:
     found = await parts.reads.facets()
     return answer_for_all(FacetsView(found.species, found.tags))
+
+
+@router.get("/words", responses=answers(WordsView), summary="What a portrait can be asked for")
+async def words() -> Response:
+    """Attributes that the painter understands. Others can be given, and only describe."""
+    return answer_for_all(WordsView(KNOWN_WORDS))
 
 
 @router.post(

@@ -8,7 +8,7 @@ guard stands before the routes, so that no route can forget it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -24,21 +24,26 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: They open a session, so none can vouch for them; where they come from still counts.
 NEED_NO_TOKEN = frozenset({"/api/auth/login", "/api/auth/register"})
 
-PAGE_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' blob:",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
+
+def page_policy(*, styles: Sequence[str] = (), scripts: Sequence[str] = ()) -> str:
+    """What a page may load and do, beside the sheets and scripts inside it that have these
+    hashes."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            " ".join(("script-src 'self'", *scripts)),
+            " ".join(("style-src 'self'", *styles)),
+            "img-src 'self' blob: data:",  # data: stands for pictures that are on their way
+            "connect-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
     )
-)
+
 
 SECURITY_HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": PAGE_POLICY,
+    "Content-Security-Policy": page_policy(),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from gallery.caching import CachedReads
 from gallery.data.values import (
     Card,
     CharacterDetail,
@@ -19,8 +19,10 @@ from gallery.data.values import (
 )
 from gallery.origin import Listing, Painter, PictureFormat, PictureKind
 
+if TYPE_CHECKING:  # it writes cards, and for that needs their views
+    from gallery.caching import CachedReads
+
 WIDTHS = (160, 320, 640)
-FORMATS: tuple[PictureFormat, ...] = ("webp", "avif")
 
 
 def media_path(
@@ -31,7 +33,10 @@ def media_path(
 
 
 class CardView(msgspec.Struct, frozen=True):
-    """A character as lists show it; `picture` is the digest in its portrait's address."""
+    """A character as lists show it; `picture` is the digest in its portrait's address.
+
+    `tones` are the portrait's main colours (backdrop, hair, skin, cloth; `rrggbb`).
+    """
 
     id: int
     name: str
@@ -40,6 +45,7 @@ class CardView(msgspec.Struct, frozen=True):
     attributes: dict[str, str]
     tags: list[str]
     picture: str
+    tones: tuple[str, ...]
     version: int
     like_count: int
     view_count: int
@@ -83,6 +89,7 @@ class CharacterView(msgspec.Struct, frozen=True):
     attributes: dict[str, str]
     tags: list[str]
     picture: str
+    tones: tuple[str, ...]
     version: int
     like_count: int
     view_count: int
@@ -103,6 +110,12 @@ class FacetsView(msgspec.Struct, frozen=True):
 
     species: list[str]
     tags: list[str]
+
+
+class WordsView(msgspec.Struct, frozen=True):
+    """The attributes that shape a portrait, with the words for each."""
+
+    attributes: dict[str, list[str]]
 
 
 class ImageView(msgspec.Struct, frozen=True):
@@ -169,6 +182,7 @@ def card_view(card: Card, painter: Painter) -> CardView:
         attributes=card.attributes,
         tags=card.tags,
         picture=painter.portrait_digest(card.seed, card.attributes),
+        tones=card.tones,
         version=card.version,
         like_count=card.like_count,
         view_count=card.view_count,
@@ -208,6 +222,7 @@ def character_view(
         attributes=found.attributes,
         tags=found.tags,
         picture=painter.portrait_digest(found.seed, found.attributes),
+        tones=found.tones,
         version=found.version,
         like_count=found.like_count,
         view_count=found.view_count,

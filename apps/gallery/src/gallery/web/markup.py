@@ -1,0 +1,262 @@
+"""What the server writes of a page, exactly as React would (web/gallery/src).
+
+The browser takes these elements over as they stand, so that the first screen is there
+before any script. `Written` is one card: its markup and its data, made once and cached under
+`character:{id}`; a page is put together from them. Whoever changes a component changes this,
+and tests/web/test_markup.py and the browser tests hold the two together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from html import escape
+from urllib.parse import urlencode
+
+import msgspec
+
+from gallery.data.values import Mode, UserInfo
+from gallery.origin import Facets, PictureFormat
+from gallery.web.views import WIDTHS, CardView, media_path
+
+PAGE_SIZE = 24
+FIRST_ROW = 4
+FIRST_SCREENS = 12
+WALL_SIZES = (
+    "(min-width: 84rem) 19.4rem, (min-width: 60rem) calc((100vw - 6.25rem) / 4), "
+    "(min-width: 40rem) calc((100vw - 5rem) / 3), calc((100vw - 2.9rem) / 2)"
+)
+LARGE_SIZES = "(min-width: 60rem) 36rem, calc(100vw - 2rem)"
+
+_LAZY = 'loading="lazy" decoding="async" fetchpriority="auto"'
+_EAGER = 'loading="eager" decoding="auto" fetchpriority="high"'
+
+COLLECTIONS = (
+    (Mode.TRENDING, "Trending", "/?mode=trending"),
+    (Mode.FEATURED, "Featured", "/featured"),
+    (Mode.DISCOVER, "Discover", "/?mode=discover"),
+    (Mode.NEWEST, "Newest", "/?mode=newest"),
+    (Mode.ALL, "All", "/?mode=all"),
+)
+TITLES = {mode: title for mode, title, _ in COLLECTIONS}
+NARROWING = ("species", "tag", "creator", "q")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One card, ready for any page: its markup in three parts, and its JSON.
+
+    The picture is apart, because it depends on the place: in the first row it comes at
+    once, and far below the first screen the script adds it when it is scrolled near.
+    """
+
+    before: str
+    picture: str
+    after: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a wall's address asks for, as its reader wrote it."""
+
+    mode: Mode
+    page: int
+    narrowed: dict[str, str]
+    query: dict[str, str]
+
+    def address(self, **changes: str | int | None) -> str:
+        """The wall's address with `changes` applied; None takes a part away."""
+        parts: dict[str, str] = dict(self.query)
+        for name, value in changes.items():
+            if value is None or value == "" or (name == "page" and value == 0):
+                parts.pop(name, None)
+            else:
+                parts[name] = str(value)
+        # As URLSearchParams writes it, which leaves other characters alone than Python does.
+        text = urlencode(parts, safe="*").replace("~", "%7E")
+        return f"/?{text}" if text else "/"
+
+
+def count(number: int) -> str:
+    """999, then 1.2K, 34K, 1.2M: cut, not rounded."""
+    if number < 1000:
+        return str(number)
+    unit, letter = (1000, "K") if number < 1_000_000 else (1_000_000, "M")
+    tenths = number * 10 // unit
+    is_short = tenths >= 100 or tenths % 10 == 0
+    return f"{tenths // 10}{letter}" if is_short else f"{tenths / 10:.1f}{letter}"
+
+
+def placeholder(tones: tuple[str, ...]) -> str:
+    """A figure before a backdrop in the picture's own colours, as a data URI."""
+    backdrop, hair, skin, cloth = tones
+    return (
+        "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E"
+        f"%3Cpath fill='%23{backdrop}' d='M0 0h8v8H0z'/%3E"
+        f"%3Ccircle cx='4' cy='3.4' r='2' fill='%23{hair}'/%3E"
+        f"%3Ccircle cx='4' cy='3.9' r='1.3' fill='%23{skin}'/%3E"
+        f"%3Cpath fill='%23{cloth}' d='M.8 8q0-2.4 3.2-2.4T7.2 8z'/%3E%3C/svg%3E"
+    )
+
+
+def srcset(id: int, digest: str, format: PictureFormat) -> str:
+    return ", ".join(
+        f"{media_path('portrait', id, digest, width, format)} {width}w" for width in WIDTHS
+    )
+
+
+def written(card: CardView) -> Written:
+    avif = srcset(card.id, card.picture, "avif")
+    webp = srcset(card.id, card.picture, "webp")
+    source = media_path("portrait", card.id, card.picture, 320)
+    likes = "like" if card.like_count == 1 else "likes"
+    return Written(
+        before=(
+            '<li class="cards-card"><span class="portrait-frame"><img class="portrait-tiny"'
+            f' src="{placeholder(card.tones)}" alt="" width="8" height="8">'
+        ),
+        picture=(
+            f'<picture><source type="image/avif" srcset="{avif}" sizes="{WALL_SIZES}">'
+            f'<img class="portrait-picture" width="320" height="320" alt="" {_LAZY}'
+            f' sizes="{WALL_SIZES}" srcset="{webp}" src="{source}"></picture>'
+        ),
+        after=(
+            f'</span><h2 class="cards-name"><a href="/characters/{card.id}">'
+            f"{escape(card.name)}</a></h2>"
+            f'<p class="cards-caption"><span class="cards-creator">{escape(card.creator)}</span>'
+            f'<span class="cards-likes">{count(card.like_count)}'
+            f'<span class="unseen"> {likes}</span></span></p></li>'
+        ),
+        data=msgspec.json.encode(card).decode(),
+    )
+
+
+def _sample() -> str:
+    """Changes with the markup, so that copies of an older one are never put into a page."""
+    card = msgspec.convert(
+        {
+            "id": 1,
+            "name": "a",
+            "creator": "b",
+            "blurb": "",
+            "attributes": {},
+            "tags": [],
+            "picture": "c",
+            "tones": ["1", "2", "3", "4"],
+            "version": 1,
+            "like_count": 1,
+            "view_count": 1,
+            "created_at": "2026-01-01T00:00:00Z",
+        },
+        CardView,
+    )
+    return blake2b(repr(written(card)).encode(), digest_size=6).hexdigest()
+
+
+MARKUP_VERSION = _sample()
+
+
+def wall(cards: list[Written]) -> str:
+    """A list's cards; the first are asked for at once and before all others."""
+    parts: list[str] = []
+    for at, card in enumerate(cards):
+        picture = "" if at >= FIRST_SCREENS else card.picture
+        if at < FIRST_ROW:
+            picture = picture.replace(_LAZY, _EAGER, 1)
+        parts += (card.before, picture, card.after)
+    return f'<ul class="cards-wall">{"".join(parts)}</ul>'
+
+
+def title_of(asked: Asked) -> str:
+    q = asked.narrowed.get("q")
+    return f"“{q}”" if q else TITLES[asked.mode]
+
+
+def wall_page(asked: Asked, total: int, cards: list[Written], facets: Facets) -> str:
+    """What <main> holds for a page of a list."""
+    found = wall(cards) if cards else _nobody(asked)
+    return (
+        f'<div class="wall-bar"><h1>{escape(title_of(asked))}</h1>'
+        f'<p class="wall-total">{total:,} character{"" if total == 1 else "s"}</p>'
+        f"{_narrowed(asked)}"
+        f'<div class="wall-filters">{_select(asked, "species", "Any species", facets.species)}'
+        f"{_select(asked, 'tag', 'Any tag', facets.tags)}</div></div>"
+        f'<div class="wall-found" aria-busy="false">{found}{_pages(asked, total)}</div>'
+    )
+
+
+def featured_page(user: UserInfo | None, cards: list[Written]) -> str:
+    """What <main> holds for what is featured."""
+    if user:
+        title, told = "Featured for you", "From what you liked, and from "
+        link = '<a href="/preferences">your preferences</a>'
+    else:
+        title, told = "Featured", "What many like just now. "
+        link = '<a href="/sign-in?next=%2Ffeatured">Sign in to see it by your taste</a>'
+    nothing = (
+        '<div class="states-state"><h2>Nothing to feature yet</h2><div>'
+        "<p>It takes a few likes. Look around and come back.</p></div></div>"
+    )
+    return (
+        f'<div class="wall-bar"><h1>{title}</h1><p class="wall-total">{told}{link}</p></div>'
+        f"{wall(cards) if cards else nothing}"
+    )
+
+
+def _narrowed(asked: Asked) -> str:
+    creator = asked.narrowed.get("creator")
+    parts = [("q", "Search")] if "q" in asked.narrowed else []
+    parts += [("creator", f"By {creator}")] if creator else []
+    return "".join(
+        f'<a class="button" href="{escape(asked.address(**{name: None, "page": None}))}"'
+        f' aria-label="{escape(label)}: show without">{escape(label)} ×</a>'
+        for name, label in parts
+    )
+
+
+def _select(asked: Asked, name: str, any: str, known: list[str]) -> str:
+    chosen = asked.narrowed.get(name, "")
+    options = known if not chosen or chosen in known else [chosen, *known]
+    listed = "".join(
+        f'<option value="{escape(each)}"{" selected" if each == chosen else ""}>'
+        f"{escape(each)}</option>"
+        for each in options
+    )
+    selected = "" if chosen else " selected"
+    return (
+        f'<select name="{name}" aria-label="{any}">'
+        f'<option value=""{selected}>{any}</option>{listed}</select>'
+    )
+
+
+def _nobody(asked: Asked) -> str:
+    if asked.page > 0:
+        title, told = "The list ends before this page", "Somebody may have been removed."
+        href, way = asked.address(page=None), "To the first page"
+    else:
+        title, told = "Nobody by that description", "Try fewer words or filters."
+        href, way = f"/?mode={asked.mode}", "Show everybody"
+    return (
+        f'<div class="states-state"><h2>{title}</h2><div><p>{told}</p>'
+        f'<p><a class="button" href="{escape(href)}">{way}</a></p></div></div>'
+    )
+
+
+def _pages(asked: Asked, total: int) -> str:
+    pages = -(-total // PAGE_SIZE)
+    if pages <= 1:
+        return ""
+
+    def turn(label: str, to: int, rel: str) -> str:
+        if 0 <= to < pages:
+            href = escape(asked.address(page=to))
+            return f'<a class="button" rel="{rel}" href="{href}">{label}</a>'
+        return f'<span class="wall-noPage" aria-hidden="true">{label}</span>'
+
+    return (
+        '<nav class="wall-pages" aria-label="Pages">'
+        f"{turn('Previous', asked.page - 1, 'prev')}"
+        f"<span>Page {asked.page + 1:,} of {pages:,}</span>"
+        f"{turn('Next', asked.page + 1, 'next')}</nav>"
+    )

@@ -1,0 +1,357 @@
+"""What people come for, in a real browser: find, like, make, change, take away.
+
+Each journey must hold while the store is away, too; none may leave a word on the console.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from stage import Stage, Visit
+
+pytestmark = [pytest.mark.more, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(params=["store", "no store"])
+def visitor(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Visit]:
+    """With the store there, and with every connection to it cut and refused."""
+    is_away = request.param == "no store"
+    if is_away:
+        stage.network.refuse()
+    try:
+        with stage.visit() as visit:
+            yield visit
+        assert visit.complaints == []
+    finally:
+        if is_away:
+            stage.network.pass_through()
+            is_back(stage)
+
+
+def is_back(stage: Stage) -> None:
+    """Return once Gallery has its store again."""
+    deadline = time.monotonic() + 30
+    with stage.api() as api:
+        while api.get("/api/cache/health").json()["cache"]["status"] != "healthy":
+            assert time.monotonic() < deadline, "the store does not come back"
+
+
+def test_first_screen_asks_the_api_for_nothing(visit: Visit) -> None:
+    visit.goes("/")
+    visit.is_ready()
+    visit.page.wait_for_load_state("networkidle")
+    first = [each for each in visit.asked("/api/") if "page=1" not in each]  # the next page
+    assert first == []
+    assert visit.page.locator("main li h2").count() == 24
+
+
+def test_pages_are_found_by_search_filters_and_turning(visitor: Visit) -> None:
+    page = visitor.page
+    visitor.goes("/")
+    visitor.is_ready()
+    name = page.locator("main li h2").nth(2).inner_text()
+    page.get_by_role("searchbox", name="Search characters").fill(name)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", level=1, name=name).wait_for()
+    page.locator("main li h2", has_text=name).wait_for()
+    assert "q=" in page.url
+
+    page.get_by_role("link", name=re.compile("Search: show without")).click()
+    page.get_by_role("combobox", name="Any species").select_option("elf")
+    page.wait_for_url("**species=elf**")
+    page.get_by_role("link", name="All", exact=True).click()
+    page.get_by_role("heading", level=1, name="All").wait_for()
+    visitor.settles()
+    before = page.locator("main li h2").first.inner_text()
+    page.get_by_role("link", name="Next").click()
+    page.get_by_text(re.compile("^Page 2 of")).wait_for()
+    visitor.settles()
+    assert page.locator("main li h2").first.inner_text() != before
+    page.go_back()
+    page.get_by_text(re.compile("^Page 1 of")).wait_for()
+    visitor.settles()
+    assert page.locator("main li h2").first.inner_text() == before
+
+
+def test_nobody_is_found_by_nonsense_and_there_is_a_way_out(visit: Visit) -> None:
+    visit.goes("/?q=xyzzy%2541%22%3C")
+    visit.is_ready()
+    assert visit.heading() == '“xyzzy%41"<”'
+    visit.page.get_by_role("link", name="Show everybody").click()
+    visit.page.locator("main li h2").first.wait_for()
+
+
+def test_stranger_is_asked_to_sign_in_for_a_like_and_comes_back(visitor: Visit) -> None:
+    page = visitor.page
+    visitor.goes("/characters/9")
+    page.get_by_role("link", name=re.compile("Like")).click()
+    page.get_by_label("Name").fill("u8")
+    page.get_by_label("Password").fill("demo-gallery")
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/characters/9")
+    like = page.get_by_role("button", name=re.compile("Like"))
+    was = like.get_attribute("aria-pressed")
+    with page.expect_response("**/like") as answer:
+        like.click()
+    assert answer.value.ok
+    assert like.get_attribute("aria-pressed") != was
+    page.reload()
+    assert like.get_attribute("aria-pressed") != was
+
+
+def test_like_shows_at_once_and_is_taken_back_when_refused(visit: Visit) -> None:
+    page = visit.page
+    visit.signs_in()
+    visit.goes("/characters/11")
+    like = page.get_by_role("button", name=re.compile("Like"))
+    like.wait_for()
+    before = like.inner_text()
+    page.route("**/like", lambda route: held.append(route))
+    held: list = []
+    like.click()
+    page.wait_for_function(
+        "b => document.querySelector('[aria-pressed]').innerText !== b", arg=before
+    )
+    assert like.inner_text() != before, "it shows before any answer"
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].fulfill(
+        status=503,
+        json={"error": {"code": "busy", "message": "Too busy.", "hint": "Try again shortly."}},
+    )
+    page.get_by_role("alert").get_by_text("Too busy. Try again shortly.").wait_for()
+    assert like.inner_text() == before
+    # The browser itself notes every 503; that one was ours.
+    visit.complaints[:] = [each for each in visit.complaints if "503" not in each]
+
+
+def test_character_is_made_changed_and_deleted(visitor: Visit) -> None:
+    page = visitor.page
+    visitor.signs_in()
+    page.get_by_role("link", name="Create").click()
+    page.get_by_label("Name").fill("Wren of the Browser")
+    page.get_by_label("Story").fill("Wren waited. Then Wren was read.")
+    page.get_by_label("Tags").fill("testing, magic")
+    page.get_by_label("Species").select_option("elf")
+    page.get_by_role("button", name="Create", exact=True).click()
+    page.get_by_role("heading", level=1, name="Wren of the Browser").wait_for()
+
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_label("Name").fill("Wren Renamed")
+    assert page.get_by_label("Species").input_value() == "elf"
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("heading", level=1, name="Wren Renamed").wait_for()
+    page.get_by_role("link", name="Newest", exact=True).click()
+    page.locator("main li h2", has_text="Wren Renamed").click()
+
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
+    page.get_by_role("heading", level=1, name="My gallery").wait_for()
+    page.get_by_role("link", name="Newest", exact=True).click()
+    page.get_by_role("heading", level=1, name="Newest").wait_for()
+    visitor.settles()
+    assert page.locator("main li h2", has_text="Wren Renamed").count() == 0
+
+
+def test_edit_of_what_somebody_else_changed_is_not_lost(stage: Stage, visit: Visit) -> None:
+    page = visit.page
+    visit.signs_in()
+    visit.goes("/new")
+    page.get_by_label("Name").fill("Both")
+    page.get_by_label("Story").fill("Ours.")
+    page.get_by_label("Species").select_option("orc")
+    page.get_by_role("button", name="Create", exact=True).click()
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_label("Story").fill("Mine.")
+    with stage.visit() as other:
+        other.signs_in()
+        other.goes(page.url)
+        other.page.get_by_label("Story").fill("Theirs.")
+        other.page.get_by_role("button", name="Save").click()
+        other.page.get_by_text("Theirs.").wait_for()
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("Somebody else changed this character").wait_for()
+    page.get_by_role("button", name="Save mine over it").click()
+    page.get_by_role("heading", level=1, name="Both").wait_for()
+    page.get_by_text("Mine.").wait_for()
+    visit.complaints[:] = [each for each in visit.complaints if "409" not in each]
+
+
+def test_image_is_uploaded_and_deleted(visitor: Visit) -> None:
+    from stage import a_picture
+
+    page = visitor.page
+    visitor.signs_in("u9")
+    visitor.goes("/mine")
+    page.locator("section", has_text="Upload an image").wait_for()
+    images = page.get_by_role("button", name=re.compile("^Delete: "))
+    page.wait_for_load_state("networkidle")
+    before = images.count()
+    with page.expect_response("**/images") as answer:
+        page.locator("main input[type=file]").set_input_files(a_picture())
+    assert answer.value.status == 201
+    page.wait_for_function(
+        "n => document.querySelectorAll('[aria-label^=\"Delete: \"]').length === n", arg=before + 1
+    )
+    images.first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
+    page.wait_for_function(
+        "n => document.querySelectorAll('[aria-label^=\"Delete: \"]').length === n", arg=before
+    )
+
+
+def test_what_is_no_picture_is_refused_in_a_sentence(visit: Visit, tmp_path) -> None:
+    page = visit.page
+    visit.signs_in("u9")
+    visit.goes("/mine")
+    (tmp_path / "x.png").write_text("no picture")
+    page.locator("main input[type=file]").set_input_files(tmp_path / "x.png")
+    page.get_by_role("alert").get_by_text("This is not a JPEG, PNG or WebP picture.").wait_for()
+    visit.complaints[:] = [each for each in visit.complaints if "415" not in each]
+
+
+def test_picture_is_painted_while_one_watches(visitor: Visit) -> None:
+    page = visitor.page
+    visitor.signs_in("u10")
+    visitor.goes("/paint")
+    page.get_by_label("What should be in it?").fill("An old elf queen by the winter sea")
+    page.get_by_role("button", name="Paint", exact=True).click()
+    page.get_by_role("img", name="An old elf queen by the winter sea").wait_for()
+    page.get_by_role("link", name="See it in your gallery").click()
+    page.get_by_role("img", name="An old elf queen by the winter sea").first.wait_for()
+
+
+def test_preferences_change_what_gallery_opens_with(visitor: Visit) -> None:
+    page = visitor.page
+    visitor.signs_in("u11")
+    visitor.goes("/preferences")
+    page.get_by_label("Open Gallery with").select_option("newest")
+    page.get_by_label("Find a tag").fill("magic")
+    page.locator("select[name='tag:magic']").select_option("much more")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Saved").wait_for()
+    page.get_by_role("link", name="Gallery", exact=True).click()
+    page.get_by_role("heading", level=1, name="Newest").wait_for()
+    page.get_by_role("link", name="Featured", exact=True).click()
+    page.get_by_role("heading", level=1, name="Featured for you").wait_for()
+    page.locator("main li h2").first.wait_for()
+
+
+def test_newcomer_makes_an_account_and_leaves(visitor: Visit) -> None:
+    page = visitor.page
+    name = f"new-{time.monotonic_ns()}"
+    visitor.goes("/mine")
+    page.wait_for_url("**/sign-in?next=%2Fmine")
+    page.get_by_role("button", name="New here? Make an account").click()
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill("a long enough one")
+    page.get_by_role("main").get_by_role("button", name="Make an account").click()
+    page.get_by_role("heading", level=1, name="My gallery").wait_for()
+    page.get_by_role("button", name=name).click()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("link", name="Sign in").wait_for()
+    page.goto("/mine")
+    page.wait_for_url("**/sign-in?next=%2Fmine")
+
+
+def test_wrong_password_says_what_to_do(visit: Visit) -> None:
+    page = visit.page
+    visit.goes("/sign-in")
+    page.get_by_label("Name").fill("u12")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.get_by_role("alert").get_by_text("The name or the password is wrong.").wait_for()
+    visit.complaints[:] = [each for each in visit.complaints if "401" not in each]
+
+
+def test_everything_on_the_way_to_a_like_works_by_keyboard(visit: Visit) -> None:
+    page = visit.page
+    visit.signs_in("u13")
+    visit.goes("/?mode=newest")
+    visit.is_ready()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")  # past the skip link, in the page: the first filter
+    assert page.evaluate("document.activeElement.name") == "species"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    focused = page.evaluate("document.activeElement.innerText")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", level=1, name=focused).wait_for()
+    assert page.evaluate("document.activeElement.id") == "main"
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.getAttribute('aria-pressed')"):
+            break
+    was = page.evaluate("document.activeElement.getAttribute('aria-pressed')")
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "was => document.activeElement.getAttribute('aria-pressed') !== was", arg=was
+    )
+
+
+def test_focused_card_brings_its_page_before_it_is_asked_for(visit: Visit) -> None:
+    page = visit.page
+    visit.goes("/?mode=newest")
+    visit.is_ready()
+    card = page.locator("main li").nth(1)
+    number = card.locator("a").get_attribute("href").split("/")[-1]
+    with page.expect_response(f"**/api/characters/{number}"):
+        card.hover()
+    page.wait_for_load_state("networkidle")
+    assert any(f"portrait-{number}-" in each for each in visit.asked("/media/"))
+    visit.requests.clear()
+    card.locator("a").click()
+    page.locator("main article h1").wait_for()
+    assert [each for each in visit.asked("/api/characters/") if not each.endswith("/view")] == []
+
+
+def test_being_offline_is_told_and_what_is_there_stays(visit: Visit) -> None:
+    page = visit.page
+    visit.goes("/?mode=newest")
+    visit.is_ready()
+    visit.context.set_offline(True)
+    page.get_by_text("You are offline.").wait_for()
+    assert page.locator("main li h2").count() == 24
+    visit.context.set_offline(False)
+    page.get_by_text("You are offline.").wait_for(state="detached")
+    visit.complaints.clear()  # the browser's own, of the requests it could not make
+
+
+def test_how_fast_it_was_is_told_with_where_it_came_from(visit: Visit) -> None:
+    visit.goes("/?mode=newest")
+    visit.goes("/?mode=newest")
+    told = visit.page.locator("footer details summary")
+    told.wait_for()
+    assert re.search(r"\d ms", told.inner_text())
+    told.click()
+    visit.page.get_by_text("Answered from").wait_for()
+
+
+def test_chosen_theme_stays(visit: Visit) -> None:
+    page = visit.page
+    visit.goes("/")
+    visit.is_ready()
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.get_by_role("button", name="Light or dark").click()
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert dark != light
+    visit.goes("/characters/3")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
+
+
+def test_missing_character_is_told_and_not_only_to_people(visit: Visit) -> None:
+    answer = visit.page.goto("/characters/999999")
+    assert answer is not None
+    assert answer.status == 404
+    visit.page.get_by_role("heading", name="Not in the gallery").wait_for()
+    visit.complaints[:] = [each for each in visit.complaints if "404" not in each]

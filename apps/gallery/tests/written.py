@@ -1,0 +1,104 @@
+"""Pages as the server writes them, for the front end to compare with what React makes.
+
+    python apps/gallery/tests/written.py
+
+writes them anew into web/gallery/tests/written.json, after a change of the markup that was
+made on both sides. Tests on both sides hold their own to that file.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gallery.data.values import Mode, UserInfo
+from gallery.origin import Facets
+from gallery.web import markup, pages, shell
+from gallery.web.frontend import Frontend
+from gallery.web.shell import Page
+from gallery.web.views import CardView
+
+FILE = Path(__file__).parents[3] / "web" / "gallery" / "tests" / "written.json"
+
+FACETS = Facets(species=["elf", "orc"], tags=["magic", "<i>", 'a "b"'])
+SIGNED_IN = {"id": 7, "username": "u7", "role": "user", "created_at": "2026-01-01T00:00:00Z"}
+
+#: What each page is asked by, by whom, how many cards it has, and how many there are.
+CASES: list[tuple[str, bool, int, int]] = [
+    ("/", False, 24, 50_000),
+    ("/", True, 3, 3),
+    ("/?mode=newest&page=1", False, 14, 38),
+    ("/?mode=all&species=elf&tag=gone&creator=u1&q=the+king", True, 1, 1),
+    ("/?q=%3Cb%3Enobody%27s+%22name%22+%26", False, 0, 0),
+    ("/?mode=newest&page=9", False, 0, 30),
+    ("/featured", False, 5, 5),
+    ("/featured", True, 0, 0),
+]
+
+NAMES = ["Wren", "Ada <script>", 'O\'Hara "the Bold" & Co', "Ünïcode ☂"]
+LIKES = [0, 1, 999, 1000, 1249, 9999, 10_000, 34_567, 999_999, 1_000_000, 1_250_000]
+
+
+def card(number: int) -> CardView:
+    return msgspec.convert(
+        {
+            "id": number + 1,
+            "name": NAMES[number % len(NAMES)],
+            "creator": f"u{number}",
+            "blurb": "Once.",
+            "attributes": {"species": "elf"},
+            "tags": ["magic"],
+            "picture": f"{number:024x}",
+            "tones": ["aabbcc", "112233", "ddeeff", "445566"],
+            "version": 1,
+            "like_count": LIKES[number % len(LIKES)],
+            "view_count": 3,
+            "created_at": "2026-01-01T00:00:00Z",
+        },
+        CardView,
+    )
+
+
+def case(address: str, is_signed_in: bool, count: int, total: int) -> dict[str, Any]:
+    """One page: its address, its data, and what #root holds."""
+    user = msgspec.convert(SIGNED_IN, UserInfo) if is_signed_in else None
+    cards = [card(number) for number in range(count)]
+    written = [markup.written(each) for each in cards]
+    path, _, query = address.partition("?")
+    first: dict[str, Any] = {"me": {"user": user}, "is_written": True}
+    if path == "/featured":
+        here, q = Mode.FEATURED, ""
+        main = markup.featured_page(user, written)
+        first["featured"] = {"is_personal": user is not None, "items": cards}
+    else:
+        asked = pages.asked_of(pages.query_of(query), Mode.TRENDING)
+        here, q = asked.mode, asked.narrowed.get("q", "")
+        main = markup.wall_page(asked, total, written, FACETS)
+        first["facets"] = FACETS
+        first["list"] = {
+            "mode": asked.mode,
+            "page": asked.page,
+            "page_size": markup.PAGE_SIZE,
+            "total": total,
+            "has_more": False,
+            "items": cards,
+        }
+    page = Page(
+        title="", user=user, address=address, here=here, main=main, first="null", q=q, theme=None
+    )
+    found = re.search(
+        r'<div id="root">(.*)</div><script type="application/json"',
+        shell.document(page, Frontend(None, "", {}, {})),
+    )
+    assert found is not None
+    return {"address": address, "first": json.loads(msgspec.json.encode(first)), "html": found[1]}
+
+
+def cases() -> list[dict[str, Any]]:
+    return [case(*each) for each in CASES]
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps(cases(), indent=1, ensure_ascii=False) + "\n")

@@ -1,0 +1,11 @@
+import { useRouter } from "wouter";
+import { useSearch as useWritten } from "wouter/use-browser-location";
+
+/**
+ * The address's query as it is written, without its question mark. Wouter's own decodes it,
+ * and whoever decodes it once more finds another word in `%2541`.
+ */
+export function useSearch(): string {
+  const { ssrSearch } = useRouter();
+  return useWritten(ssrSearch === undefined ? {} : { ssrSearch }).replace(/^\?/, "");
+}
