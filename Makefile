@@ -1,6 +1,6 @@
 # Everything needs only Python >= 3.11, make and git; each target bootstraps .venv by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-more live soak check web fmt bench bench-check figures chaos clean-room http-five security-index pins redis chromium client built
+.PHONY: help setup run demo test test-more live soak check web fmt bench bench-check figures chaos clean-room http-five security-index pins redis chromium client built first-screen
 
 PY := .venv/bin/python
 PEERS := .run/peers/bin/python
@@ -30,6 +30,9 @@ test-more: setup redis chromium  ## long matrices (Debian's Redis, a cluster, re
 
 live: setup chromium  ## the live channel in real browsers; writes docs/live-client.md
 	@exec $(PY) scripts/live_figures.py $(ARGS)
+
+first-screen: setup chromium  ## Gallery's first screen against a naive one, and Lighthouse: wants a quiet machine
+	$(PYTEST) -n 0 -s -m soak apps/gallery/tests/browser/test_speed.py apps/gallery/tests/browser/test_lighthouse.py $(ARGS)
 
 soak: setup  ## what takes longer than anybody waits for
 	$(PYTEST) -m soak -n 0 $(ARGS)

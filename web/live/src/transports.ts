@@ -45,7 +45,9 @@ export const webSocket: Transport = (base, cursor, to) => {
   };
   return () => {
     isOver = true;
-    socket.close();
+    // Closing one that is not open yet is written to the console as an error.
+    if (socket.readyState === 0) socket.onopen = () => socket.close();
+    else socket.close();
   };
 };
 

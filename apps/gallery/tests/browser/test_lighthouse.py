@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from stage import Stage
 
-pytestmark = [pytest.mark.more, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
 LEAST = 95
 CATEGORIES = ("performance", "accessibility", "best-practices")

@@ -96,7 +96,7 @@ def test_first_screen_asks_for_few_pictures(stage: Stage, size: str, path: str) 
         last = visit.page.locator("main li").last
         assert last.locator("picture").count() == 0
         last.scroll_into_view_if_needed()
-        last.locator("picture").wait_for()
+        last.locator("picture img").wait_for()
 
 
 @pytest.mark.parametrize("density, width", [(1, 320), (2, 640)])

@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from stage import Stage
 
-pytestmark = [pytest.mark.more, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 
 ROUNDS = 5
 #: The promise: at most this share of what the usual page takes, in the same run.

@@ -22,15 +22,16 @@ export function Character({ id, user }: { id: number; user: User | null }) {
   const enabled = remove.isIdle || remove.isError;
   const found = useQuery({ ...queries.character(id), enabled });
   useTitle(found.data?.name);
-  useCountedView(id);
+  useCountedView(found.data?.id);
   if (found.data) return <Shown found={found.data} user={user} remove={remove} />;
   if (found.isError) return <Failed error={found.error} again={() => found.refetch()} />;
   return <Waiting />;
 }
 
 /** A view that is not counted harms nobody, so nobody is told of it. */
-function useCountedView(id: number): void {
+function useCountedView(id: number | undefined): void {
   useEffect(() => {
+    if (id === undefined) return; // nothing to see yet, or any more
     call(`/api/characters/${id}/view`, { method: "POST" }).catch(() => {});
   }, [id]);
 }

@@ -14,6 +14,8 @@ import css from "./mine.module.css";
 /** What its reader has made: characters and images. */
 export function Mine({ user }: { user: User }) {
   useTitle("My gallery");
+  const characters = useQuery(queries.list({ mode: "newest", page: 0, creator: user.username }));
+  useQuery(queries.imagesBy(user.username)); // both at once
   return (
     <>
       <div className={css.head}>
@@ -23,7 +25,8 @@ export function Mine({ user }: { user: User }) {
         </Link>
       </div>
       <Characters user={user} />
-      <Pictures user={user} />
+      {/* Only when it is known how much stands above: nothing that is read moves. */}
+      {!characters.isPending && <Pictures user={user} />}
     </>
   );
 }
