@@ -1,6 +1,6 @@
 # Everything needs only Python >= 3.11, make and git; each target bootstraps .venv by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-more live soak check web fmt bench bench-check figures chaos clean-room http-five security-index pins redis chromium client built first-screen
+.PHONY: help setup run demo test test-more live soak check web fmt bench bench-check figures chaos clean-room http-five security-index pins redis chromium client built first-screen races
 
 PY := .venv/bin/python
 PEERS := .run/peers/bin/python
@@ -33,6 +33,9 @@ live: setup chromium  ## the live channel in real browsers; writes docs/live-cli
 
 first-screen: setup chromium  ## Gallery's first screen against a naive one, and Lighthouse: wants a quiet machine
 	$(PYTEST) -n 0 -s -m soak apps/gallery/tests/browser/test_speed.py apps/gallery/tests/browser/test_lighthouse.py $(ARGS)
+
+races: setup chromium  ## writes while Gallery's pages load, 20 of each kind, on two processes: none stale
+	$(PYTEST) -n 0 -s -m soak apps/gallery/tests/browser/test_live.py $(ARGS)
 
 soak: setup  ## what takes longer than anybody waits for
 	$(PYTEST) -m soak -n 0 $(ARGS)

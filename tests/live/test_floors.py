@@ -173,7 +173,7 @@ async def test_no_response_is_out_of_date_unknown_with_two_processes(
 
 
 @pytest.mark.more
-@pytest.mark.parametrize("seed", range(100, 200))
+@pytest.mark.parametrize("seed", range(100, 140))
 async def test_no_response_is_out_of_date_unknown_in_many_plays(
     sites: list[Site], seed: int
 ) -> None:
