@@ -41,6 +41,13 @@ wanted() {
     } | sha256sum | cut -d ' ' -f 1
 }
 
+# Node trusts what it was built with; a machine may trust more (a company's own authority).
+authorities=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
+if [ -z "${NODE_EXTRA_CA_CERTS:-}" ] && [ -r "$authorities" ]; then
+    NODE_EXTRA_CA_CERTS=$authorities
+    export NODE_EXTRA_CA_CERTS
+fi
+
 is_new_enough node || use_wheel
 if [ "$(cat "$stamp" 2>/dev/null)" != "$(wanted)" ] || [ ! -d web/node_modules ]; then
     # Two at once take turns; the second finds all done.
