@@ -94,3 +94,4 @@ chromium:
 
 built: setup
 	@scripts/built.sh
+	@scripts/client.sh
