@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from keepwarm import Cache, ConfigurationError, Policy, collect
+from keepwarm import Cache, ConfigurationError, Policy, collect, fill
 from keepwarm.engine.quick import Table
 from keepwarm.engine.straight import is_held
 
@@ -124,23 +124,67 @@ async def test_a_lifetime_ends_on_the_quickest_way_too() -> None:
 
 
 async def test_a_refreshed_value_is_the_next_ones_answer() -> None:
-    """Its stamps are those of the one before, so only its place tells them apart."""
+    """Its stamps are those of the one before, so only its place tells them apart.
+
+    What it depends on beside, and so where its payload begins, is another matter.
+    """
     async with Cache(policies=POLICIES) as cache:
         version = 0
 
         @cache("p", key="k:{n}")
         async def row(n: int) -> int:
+            fill.tag(*(f"late:{each}" for each in range(version)))
             return version
 
         @cache("p", key="pair:{a}:{b}")
         async def pair(a: int, b: int) -> int:
+            fill.tag(*(f"late:{each}" for each in range(version)))
             return version
 
-        for version in range(3):
+        @cache.blocking()("p", key="thread:{n}")
+        def from_thread(n: int) -> int:
+            fill.tag(*(f"late:{each}" for each in range(version)))
+            return version
+
+        await cache.invalidate(*(f"late:{each}" for each in range(4)))  # their stamps exist
+        for version in range(4):
             assert await row.refresh(1) == version
             assert await pair.refresh(1, 2) == version
+            assert from_thread.refresh(1) == version
             assert [await row(1) for _ in range(4)] == [version] * 4
             assert [await pair(1, 2) for _ in range(4)] == [version] * 4
+            assert [from_thread(1) for _ in range(4)] == [version] * 4
+
+
+async def test_a_refreshed_value_may_live_shorter_than_the_one_before() -> None:
+    policies = POLICIES | {"short": Policy(ttl="200ms", jitter=0)}
+    async with Cache(policies=policies) as cache:
+        version = 0
+
+        async def row(*_: int) -> int:
+            if version:
+                fill.policy("short")
+            return version
+
+        async def one(n: int) -> int:
+            return await row(n)
+
+        async def two(a: int, b: int) -> int:
+            return await row(a, b)
+
+        for made, arguments in ((one, (1,)), (two, (1, 2))):
+            version = 0
+            cached = cache("p")(made)
+            for _ in range(4):
+                assert await cached(*arguments) == 0
+            version = 1
+            began = time.monotonic()
+            assert await cached.refresh(*arguments) == 1
+            version = 2
+            while (seen := await cached(*arguments)) == 1:
+                assert time.monotonic() - began < 5
+                await asyncio.sleep(0.005)
+            assert seen == 2
 
 
 async def test_a_copy_that_was_packed_again_still_answers_and_lets_its_value_go() -> None:
