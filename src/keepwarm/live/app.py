@@ -5,8 +5,8 @@
     GET /poll?after=<cursor>     one answer, as soon as there is something to tell
     GET /client.js               the browser's side, an ES module
 
-The first three tell the same messages, JSON objects with `seq`, the cursor to resume from, and one
-of `tags`, `reset` and `beat`. See docs/live.md.
+The first three tell the same messages, JSON objects with `seq`, the cursor to resume from, and
+one of `tags`, `reset` and `beat`. See docs/live.md.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from keepwarm.engine.cache import BaseCache
 from keepwarm.engine.hearing import Hearing
 from keepwarm.errors import ConfigurationError
 from keepwarm.live import asgi_types as asgi
+from keepwarm.live import client
 from keepwarm.live.channel import Channel, Client
-from keepwarm.live.client import FIELDS, MISSING, module
 from keepwarm.live.door import MOST, MOST_PER_USER, Allow, Door, Refused, Who, anybody
 from keepwarm.live.signs import Signs
 
@@ -102,12 +102,13 @@ class Live:
         path = scope["path"].removeprefix(scope.get("root_path", "")).rstrip("/")
         if kind == "websocket":
             await self._websocket(path, scope, receive, send)
-        elif path == "/client.js":
-            await _client_module(scope, send)
-        elif path not in ("/events", "/poll"):
+        elif path not in ("/events", "/poll", "/client.js"):
             await _answer(send, 404, {"error": "not found"})
         elif scope["method"] != "GET":
             await _answer(send, 405, {"error": "GET only"})
+        elif path == "/client.js":  # for anybody: it is no more than what the package holds
+            status, fields, body = client.answer(asgi.field(scope, b"if-none-match") or "")
+            await _send(send, status, fields, body)
         else:
             await self._http(path, scope, receive, send)
 
@@ -180,7 +181,7 @@ class Live:
         gone = asyncio.ensure_future(_until_gone(receive))
         try:
             message = await client.next(0.0)
-            if '"beat":' in message.text and _cursor(scope) is not None:
+            if message.is_beat and _cursor(scope) is not None:
                 news = asyncio.ensure_future(client.next(POLL_S))
                 await asyncio.wait((gone, news), return_when=asyncio.FIRST_COMPLETED)
                 if not news.done():
@@ -309,31 +310,18 @@ async def _until_gone(receive: asgi.Receive, *, most: int | None = None) -> None
             raise Ended(FLOOD)
 
 
-async def _client_module(scope: asgi.Scope, send: asgi.Send) -> None:
-    """For anybody: it holds no more than keepwarm's package does."""
-    found = module()
-    if found is None:
-        await _answer(send, 404, {"error": MISSING})
-        return
-    text, tag = found
-    if scope["method"] not in ("GET", "HEAD"):
-        await _answer(send, 405, {"error": "GET only"})
-        return
-    asked = b",".join(value for name, value in scope["headers"] if name == b"if-none-match")
-    is_known = tag in (each.strip().removeprefix(b"W/") for each in asked.split(b","))
-    fields = [*FIELDS, (b"etag", tag)]
-    status, body = (304, b"") if is_known else (200, text)
-    if not is_known:
-        fields.append((b"content-length", str(len(text)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": fields})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-
-
 async def _answer(send: asgi.Send, status: int, body: bytes | dict[str, str]) -> None:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    fields = [*_JSON_FIELDS, (b"content-length", str(len(data)).encode())]
+    await _send(send, status, _JSON_FIELDS, data)
+
+
+async def _send(
+    send: asgi.Send, status: int, fields: list[tuple[bytes, bytes]], body: bytes
+) -> None:
+    if status != 304:
+        fields = [*fields, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": fields})
-    await send({"type": "http.response.body", "body": data})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _lifespan(receive: asgi.Receive, send: asgi.Send) -> None:

@@ -45,6 +45,7 @@ class Message:
 
     seq: str
     text: str
+    is_beat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,8 @@ class Channel:
 
     def message(self, **what: object) -> Message:
         seq = self._signs.position(self.epoch, self.n)
-        return Message(seq, json.dumps({"seq": seq, **what}, separators=(",", ":")))
+        text = json.dumps({"seq": seq, **what}, separators=(",", ":"))
+        return Message(seq, text, is_beat="beat" in what)
 
     async def news(self, within_s: float) -> None:
         """Wait for the next message to anybody, at most so long."""
