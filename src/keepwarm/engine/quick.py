@@ -17,10 +17,10 @@ hit packs no arguments, builds no key and awaits nothing:
         return await slowly(character_id)
 
 That condition stands three times below, as asking another function would cost an eighth of
-a hit; change all three. The lease is read before the version: see `core.mirror`. What a call is about (its key,
-its tags, how its origin is asked) is the same each time and kept for some thousands of
-arguments. Everything else, the first call with these arguments included, takes the
-ordinary way.
+a hit; change all three. The lease is read before the version: see `core.mirror`. What a
+call is about (its key, its tags, how its origin is asked) is the same each time and kept
+for some thousands of arguments. Everything else, the first call with these arguments
+included, takes the ordinary way.
 """
 
 import inspect
