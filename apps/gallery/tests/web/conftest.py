@@ -15,6 +15,16 @@ from gallery.data.seeding import DEMO_PASSWORD
 from gallery.settings import Settings
 
 ADDRESS = "http://gallery.test"
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` deselects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On PostgreSQL, too: with `make test-more`. What differs between the two is in `tests/data`."""
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        if HERE in item.path.parents and parameters and "postgresql" in parameters.id:
+            item.add_marker(pytest.mark.more)
 
 
 class Visitor(httpx.AsyncClient):
