@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` deselects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On PostgreSQL, too: with `make test-more`. What differs between the two is in `tests/data`."""
+    """On PostgreSQL with `make test-more`: what differs there is tested in `tests/data`."""
     for item in items:
         parameters = getattr(item, "callspec", None)
         if HERE in item.path.parents and parameters and "postgresql" in parameters.id:
