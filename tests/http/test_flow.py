@@ -399,7 +399,7 @@ async def test_a_tag_younger_than_the_values_used_keeps_nothing_out_for_long() -
     cache = Cache(policies={"plain": Policy(ttl="1h")})
     front, calls = tagged(cache)
 
-    assert [(await ask(front)).is_hit for _ in range(3)] == [False, False, True]
+    assert [(await ask(front)).is_hit for _ in range(2)] == [False, True]
     await cache.invalidate("page:home")
     assert [(await ask(front)).is_hit for _ in range(2)] == [False, True]
     assert calls == [5]
