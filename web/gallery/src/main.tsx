@@ -1,5 +1,5 @@
 import { QueryClientProvider } from "@tanstack/react-query";
-import { StrictMode } from "react";
+import { StrictMode, startTransition } from "react";
 import { createRoot, hydrateRoot } from "react-dom/client";
 import { first, seed, tellOfThePage } from "./api/first";
 import { newQueryClient } from "./api/queries";
@@ -23,6 +23,7 @@ const app = (
 );
 
 // What the server wrote is taken over as it stands: nothing on the first screen is made twice.
-if (told.is_written) hydrateRoot(root, app);
+// As a transition, which is done in slices: whoever scrolls meanwhile is not held up.
+if (told.is_written) startTransition(() => void hydrateRoot(root, app));
 else createRoot(root).render(app);
 tellOfThePage();

@@ -21,7 +21,7 @@ export function Portrait({ of, sizes, alt, tones = [], isFirst = false, isFar = 
   const isNear = useNear(frame, !isFar);
   return (
     <span ref={frame} className={css.frame}>
-      {tones.length > 0 && (
+      {isNear && tones.length > 0 && (
         <img className={css.tiny} src={placeholder(tones)} alt="" width={8} height={8} />
       )}
       {isNear && (

@@ -96,7 +96,10 @@ function Shown({ found, user, remove }: ShownProps) {
 }
 
 function Facts({ found }: { found: Found }) {
-  const since = new Date(found.created_at).toLocaleDateString("en", { dateStyle: "long" });
+  const since = new Date(found.created_at).toLocaleDateString("en", {
+    dateStyle: "long",
+    timeZone: "UTC", // as the server writes it
+  });
   const facts = Object.entries(found.attributes);
   return (
     <>

@@ -8,6 +8,7 @@ and tests/web/test_markup.py and the browser tests hold the two together.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 from hashlib import blake2b
 from html import escape
@@ -16,7 +17,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from gallery.data.values import Mode, UserInfo
-from gallery.origin import Facets, PictureFormat
+from gallery.origin import Facets, PictureFormat, PictureKind
 from gallery.web.views import WIDTHS, CardView, media_path
 
 PAGE_SIZE = 24
@@ -26,6 +27,7 @@ WALL_SIZES = (
     "(min-width: 84rem) 19.4rem, (min-width: 60rem) calc((100vw - 6.25rem) / 4), "
     "(min-width: 40rem) calc((100vw - 5rem) / 3), calc((100vw - 2.9rem) / 2)"
 )
+ROW_SIZES = "(min-width: 40rem) 12rem, calc((100vw - 3rem) / 2)"
 LARGE_SIZES = "(min-width: 60rem) 36rem, calc(100vw - 2rem)"
 
 _LAZY = 'loading="lazy" decoding="async" fetchpriority="auto"'
@@ -38,6 +40,7 @@ COLLECTIONS = (
     (Mode.NEWEST, "Newest", "/?mode=newest"),
     (Mode.ALL, "All", "/?mode=all"),
 )
+UNRESERVED = "!~*'()"  # what JavaScript's encodeURIComponent leaves as it is
 TITLES = {mode: title for mode, title, _ in COLLECTIONS}
 NARROWING = ("species", "tag", "creator", "q")
 
@@ -88,48 +91,82 @@ def count(number: int) -> str:
     return f"{tenths // 10}{letter}" if is_short else f"{tenths / 10:.1f}{letter}"
 
 
+# A GIF of 8 x 8 pixels, a figure before a backdrop: what comes before its palette and after it.
+_GIF = bytes.fromhex("47494638396108000800910000")
+_FIGURE = bytes.fromhex("2c0000000008000800000211848f79c18121845b719e98861e676f5000003b")
+
+
 def placeholder(tones: tuple[str, ...]) -> str:
-    """A figure before a backdrop in the picture's own colours, as a data URI."""
-    backdrop, hair, skin, cloth = tones
+    """The figure in the picture's own colours (rrggbb), as a data URI."""
+    gif = _GIF + bytes.fromhex("".join(tones)) + _FIGURE
+    return f"data:image/gif;base64,{b64encode(gif).decode()}"
+
+
+def srcset(id: int, digest: str, format: PictureFormat, kind: PictureKind = "portrait") -> str:
+    return ", ".join(f"{media_path(kind, id, digest, width, format)} {width}w" for width in WIDTHS)
+
+
+def picture(
+    kind: PictureKind, id: int, digest: str, sizes: str, alt: str, *, tones: tuple[str, ...] = ()
+) -> str:
+    """A picture that is fetched when it comes near, and what stands for it until then."""
+    tiny = (
+        f'<img class="portrait-tiny" src="{placeholder(tones)}" alt="" width="8" height="8">'
+        if tones
+        else ""
+    )
     return (
-        "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E"
-        f"%3Cpath fill='%23{backdrop}' d='M0 0h8v8H0z'/%3E"
-        f"%3Ccircle cx='4' cy='3.4' r='2' fill='%23{hair}'/%3E"
-        f"%3Ccircle cx='4' cy='3.9' r='1.3' fill='%23{skin}'/%3E"
-        f"%3Cpath fill='%23{cloth}' d='M.8 8q0-2.4 3.2-2.4T7.2 8z'/%3E%3C/svg%3E"
+        f"{tiny}<picture>"
+        f'<source type="image/avif" srcset="{srcset(id, digest, "avif", kind)}" sizes="{sizes}">'
+        f'<img class="portrait-picture" width="320" height="320" alt="{escape(alt)}" {_LAZY}'
+        f' sizes="{sizes}" srcset="{srcset(id, digest, "webp", kind)}"'
+        f' src="{media_path(kind, id, digest, 320)}"></picture>'
     )
 
 
-def srcset(id: int, digest: str, format: PictureFormat) -> str:
-    return ", ".join(
-        f"{media_path('portrait', id, digest, width, format)} {width}w" for width in WIDTHS
-    )
+def at_once(picture: str) -> str:
+    """The same, asked for before all others."""
+    return picture.replace(_LAZY, _EAGER, 1)
 
 
-def written(card: CardView) -> Written:
-    avif = srcset(card.id, card.picture, "avif")
-    webp = srcset(card.id, card.picture, "webp")
-    source = media_path("portrait", card.id, card.picture, 320)
-    likes = "like" if card.like_count == 1 else "likes"
+def portrait(
+    kind: PictureKind,
+    id: int,
+    digest: str,
+    sizes: str,
+    alt: str,
+    tones: tuple[str, ...] = (),
+    *,
+    is_first: bool = False,
+) -> str:
+    """A picture in its frame."""
+    shown = picture(kind, id, digest, sizes, alt, tones=tones)
+    return f'<span class="portrait-frame">{at_once(shown) if is_first else shown}</span>'
+
+
+def likes_word(number: int) -> str:
+    return "like" if number == 1 else "likes"
+
+
+def written(card: CardView, *, sizes: str = WALL_SIZES, heading: str = "h2") -> Written:
     return Written(
-        before=(
-            '<li class="cards-card"><span class="portrait-frame"><img class="portrait-tiny"'
-            f' src="{placeholder(card.tones)}" alt="" width="8" height="8">'
-        ),
-        picture=(
-            f'<picture><source type="image/avif" srcset="{avif}" sizes="{WALL_SIZES}">'
-            f'<img class="portrait-picture" width="320" height="320" alt="" {_LAZY}'
-            f' sizes="{WALL_SIZES}" srcset="{webp}" src="{source}"></picture>'
-        ),
+        before='<li class="cards-card"><span class="portrait-frame">',
+        picture=picture("portrait", card.id, card.picture, sizes, "", tones=card.tones),
         after=(
-            f'</span><h2 class="cards-name"><a href="/characters/{card.id}">'
-            f"{escape(card.name)}</a></h2>"
+            f'</span><{heading} class="cards-name"><a href="/characters/{card.id}">'
+            f"{escape(card.name)}</a></{heading}>"
             f'<p class="cards-caption"><span class="cards-creator">{escape(card.creator)}</span>'
             f'<span class="cards-likes">{count(card.like_count)}'
-            f'<span class="unseen"> {likes}</span></span></p></li>'
+            f'<span class="unseen"> {likes_word(card.like_count)}</span></span></p></li>'
         ),
         data=msgspec.json.encode(card).decode(),
     )
+
+
+def card_of_row(card: CardView, at: int) -> str:
+    """A card in a row below the page's subject; `at` is its place."""
+    made = written(card, sizes=ROW_SIZES, heading="h3")
+    return "".join((made.before, "" if at >= FIRST_SCREENS else made.picture, made.after))
 
 
 def _sample() -> str:
@@ -143,7 +180,7 @@ def _sample() -> str:
             "attributes": {},
             "tags": [],
             "picture": "c",
-            "tones": ["1", "2", "3", "4"],
+            "tones": ["111111", "222222", "333333", "444444"],
             "version": 1,
             "like_count": 1,
             "view_count": 1,
@@ -163,7 +200,7 @@ def wall(cards: list[Written]) -> str:
     for at, card in enumerate(cards):
         picture = "" if at >= FIRST_SCREENS else card.picture
         if at < FIRST_ROW:
-            picture = picture.replace(_LAZY, _EAGER, 1)
+            picture = at_once(picture)
         parts += (card.before, picture, card.after)
     return f'<ul class="cards-wall">{"".join(parts)}</ul>'
 

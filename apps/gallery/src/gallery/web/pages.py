@@ -27,10 +27,11 @@ from gallery.web.forms import LARGEST_ID, LAST_PAGE
 from gallery.web.frontend import Frontend
 from gallery.web.guards import page_policy
 from gallery.web.markup import Asked, Written
+from gallery.web.markup_character import character_page
 from gallery.web.media import IMMUTABLE
 from gallery.web.problems import not_found
 from gallery.web.shell import Page
-from gallery.web.views import ImagesView, card_views, character_view, image_view, media_path
+from gallery.web.views import ImagesView, card_views, character_view, image_view
 from keepwarm import FillTimeout, Overloaded, collect
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -135,7 +136,7 @@ async def _featured(
 
 @router.get("/characters/{character_id:int}")
 async def character(character_id: int, request: Request, parts: Reach) -> Response:
-    """The data, and the portrait's address before any script asks for it."""
+    """A character in full, with its images and those like it."""
     user = await whoever_asks(request, parts)
     try:
         return await _character(character_id, request, parts, user)
@@ -159,21 +160,27 @@ async def _character(
         similar = await parts.reads.similar(found.id)
         cards = await card_views(similar, parts.reads, parts.studio)
     view = character_view(found, parts.studio, liked=liked, can_edit=can_edit)
+    shown = [image_view(each, parts.studio) for each in images]
+    preferences = await parts.reads.preferences(user.id) if user else None
     first = {
         "stamps": stamps.found,
         "character": view,
         "similar": {"items": cards},
-        "images": ImagesView([image_view(each, parts.studio) for each in images]),
+        "images": ImagesView(shown),
     }
-    portrait = media_path("portrait", found.id, view.picture, 640, "avif")
-    sizes = markup.srcset(found.id, view.picture, "avif")
-    hint = (
-        f'<link rel="preload" as="image" type="image/avif" href="{portrait}" '
-        f'imagesrcset="{sizes}" imagesizes="{markup.LARGE_SIZES}" fetchpriority="high">'
-    )
     scripts = _frontend(request).needed("src/pages/character.tsx")
-    hints = [hint, *(f'<link rel="modulepreload" href="{each}">' for each in scripts)]
-    return await _plain(request, parts, user, found.name, first=first, hints=hints)
+    page = Page(
+        title=found.name,
+        user=user,
+        address=_address(request),
+        here=None,
+        main=character_page(view, user, shown, cards),
+        first=_first(first, user, preferences, is_written=True),
+        theme=request.cookies.get(THEME_COOKIE),
+        # After the portrait, which the markup names.
+        hints=[f'<link rel="modulepreload" href="{each}" fetchpriority="low">' for each in scripts],
+    )
+    return await _answer(request, page)
 
 
 @router.get("/characters/{character_id:int}/edit")
@@ -274,8 +281,6 @@ async def _plain(
     user: UserInfo | None,
     title: str,
     *,
-    first: dict[str, Any] | None = None,
-    hints: list[str] | None = None,
     status: int = 200,
 ) -> Response:
     preferences = await parts.reads.preferences(user.id) if user else None
@@ -285,9 +290,8 @@ async def _plain(
         address=_address(request),
         here=None,
         main=None,
-        first=_first(first or {}, user, preferences, is_written=False),
+        first=_first({}, user, preferences, is_written=False),
         theme=request.cookies.get(THEME_COOKIE),
-        hints=hints or [],
     )
     return await _answer(request, page, status)
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from gallery.data.values import Mode, UserInfo
 from gallery.web.frontend import Frontend
-from gallery.web.markup import COLLECTIONS
+from gallery.web.markup import COLLECTIONS, UNRESERVED
 
 DESCRIPTION = "Fifty thousand painted characters, served through keepwarm."
 THEMES = ("light", "dark")
@@ -91,11 +91,8 @@ def _header(page: Page) -> str:
 
 
 def _sign_in(address: str) -> str:
-    href = "/sign-in" if address == "/" else f"/sign-in?next={quote(address, safe=_UNRESERVED)}"
+    href = "/sign-in" if address == "/" else f"/sign-in?next={quote(address, safe=UNRESERVED)}"
     return f'<a class="button" href="{href}">Sign in</a>'
-
-
-_UNRESERVED = "!~*'()"  # what JavaScript's encodeURIComponent leaves as it is
 
 
 def _account(user: UserInfo) -> str:
