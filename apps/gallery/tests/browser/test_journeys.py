@@ -185,6 +185,36 @@ def test_edit_of_what_somebody_else_changed_is_not_lost(stage: Stage, visit: Vis
     visit.complaints[:] = [each for each in visit.complaints if "409" not in each]
 
 
+def test_edit_in_one_window_is_seen_in_the_other(stage: Stage, visit: Visit) -> None:
+    page = visit.page
+    visit.signs_in()
+    visit.goes("/new")
+    page.get_by_label("Name").fill("Two Windows")
+    page.get_by_label("Story").fill("Once.")
+    page.get_by_label("Species").select_option("orc")
+    page.get_by_role("button", name="Create", exact=True).click()
+    page.get_by_role("heading", level=1, name="Two Windows").wait_for()
+    with stage.visit() as wall, stage.visit() as detail:
+        wall.goes("/?mode=newest")
+        detail.goes(page.url)
+        for other in (wall, detail):
+            other.page.wait_for_function("() => document.documentElement.dataset.live === 'open'")
+        page.get_by_role("link", name="Edit").click()
+        page.get_by_label("Name").fill("Seen in Both")
+        page.get_by_role("button", name="Save", exact=True).click()
+        wall.page.locator("main li h2", has_text="Seen in Both").wait_for()
+        detail.page.get_by_role("heading", level=1, name="Seen in Both").wait_for()
+
+        page.get_by_role("button", name="Delete").click()
+        page.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
+        gone = wall.page.locator("main li h2", has_text="Seen in Both")
+        gone.wait_for(state="detached")
+        detail.page.get_by_role("heading", name="Not in the gallery").wait_for()
+        assert wall.complaints == []
+        # The browser itself notes the 404 of what is no more.
+        assert [each for each in detail.complaints if "404" not in each] == []
+
+
 def test_image_is_uploaded_and_deleted(visitor: Visit) -> None:
     from stage import a_picture
 

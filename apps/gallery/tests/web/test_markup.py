@@ -9,6 +9,7 @@ import written
 from gallery.data.values import Mode
 from gallery.web import markup, pages
 from gallery.web.frontend import Frontend
+from keepwarm import Overloaded
 
 
 def test_written_pages_are_those_that_the_front_end_is_held_to():
@@ -68,6 +69,30 @@ async def test_page_of_a_character_brings_all_that_it_shows(site):
     assert first["similar"] == await visitor.read("/api/characters/5/similar")
     assert first["images"] == await visitor.read("/api/characters/5/images")
     assert first["me"]["user"]["username"] == "u1"
+
+
+@pytest.mark.parametrize(
+    "address, part",
+    [("/", "listing"), ("/featured", "featured"), ("/characters/5", "character")],
+)
+async def test_while_too_much_is_computed_the_page_comes_without_its_first_screen(
+    site, address, part, monkeypatch
+):
+    """The front end then asks the API, and says what it is told, until it is there."""
+    visitor = await site.visitor()
+
+    async def crowded(*_):
+        raise Overloaded("list", 1.0)
+
+    monkeypatch.setattr(site.app.state.parts.reads, part, crowded)
+    page = await visitor.get(address)
+
+    assert page.status_code == 503
+    assert '<div id="root"></div>' in page.text
+    found = re.search(r'<script type="application/json" id="first">(.*?)</script>', page.text)
+    assert json.loads(found[1]) == {"me": {"user": None}, "is_written": False}
+    monkeypatch.undo()
+    assert (await visitor.get(address)).status_code == 200
 
 
 async def test_edited_card_is_written_anew_and_the_others_stay(site):

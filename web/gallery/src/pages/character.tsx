@@ -3,6 +3,7 @@ import { type ChangeEvent, useEffect, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { call } from "../api/client";
 import { queries } from "../api/queries";
+import { explained } from "../api/refused";
 import type { Character as Found, User } from "../api/types";
 import { useLike, useRemove, useUpload } from "../api/writes";
 import { Cards } from "../cards/cards";
@@ -23,7 +24,9 @@ export function Character({ id, user }: { id: number; user: User | null }) {
   const found = useQuery({ ...queries.character(id), enabled });
   useTitle(found.data?.name);
   useCountedView(found.data?.id);
-  if (found.data) return <Shown found={found.data} user={user} remove={remove} />;
+  const isGone = found.isError && explained(found.error).status === 404;
+  // What could not be fetched again stays; what somebody else has deleted does not.
+  if (found.data && !isGone) return <Shown found={found.data} user={user} remove={remove} />;
   if (found.isError) return <Failed error={found.error} again={() => found.refetch()} />;
   return <Waiting />;
 }
