@@ -240,10 +240,15 @@ class FaultProxy:
     async def _shut(self) -> None:
         self._unlisten()
         self._moving.set()
-        live = tuple(self._live)
-        for connection in live:
-            connection.task.cancel()
-        await self._reset(live)
+        me = asyncio.current_task()
+        # Also those that are being accepted just now, which nobody has been told of yet.
+        while others := {task for task in asyncio.all_tasks() if task is not me}:
+            live = tuple(self._live)
+            for connection in live:
+                connection.task.cancel()
+            await self._reset(live)
+            await asyncio.wait(others, timeout=0.01)
+        await asyncio.sleep(0)  # what was aborted is closed on the next turn
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
