@@ -202,7 +202,7 @@ async def test_who_waits_for_a_leader_waits_for_no_store_that_is_away(
             Cache(server.url, namespace=namespace, policies=POLICIES) as leader,
             Cache(proxy.url, namespace=namespace, policies=POLICIES) as other,
         ):
-            await other.ping()  # it is connected: else it might call the store away at once
+            await other.get_or_set("first", lambda: 1, "plain")  # so that it is connected
             led = asyncio.ensure_future(leader.get_or_set("k", origin, "plain", tags=["t"]))
             while not calls:
                 await asyncio.sleep(0.001)
