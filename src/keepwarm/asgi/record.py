@@ -75,6 +75,14 @@ _write = msgspec.msgpack.Encoder().encode
 _IS_RESPONSE, _IS_INDEX = b"\x01", b"\x02"
 
 
+@dataclass(slots=True)
+class Hit:
+    """The fields of a fresh answer in one second of its age: the same for all who ask then."""
+
+    second: int = -1
+    fields: list[Field] = field(default_factory=list)
+
+
 @dataclass(slots=True, eq=False)
 class Record:
     """A stored response, ready to answer from."""
@@ -95,8 +103,7 @@ class Record:
     fresh_until: float = 0.0
     ready_until: float = 0.0
     """Until when a plain GET may get it without a look at anything else."""
-    _second: int = -1
-    _hit: list[Field] = field(default_factory=list)
+    hit: Hit = field(default_factory=Hit)
 
     @property
     def status(self) -> int:
@@ -134,12 +141,12 @@ class Record:
     def hit_fields(self, now: float) -> list[Field]:
         """The fields of a fresh answer at `now`: made once a second, not once a request."""
         age = self.terms.initial_age + now - self.terms.came_at
-        second = int(age)
-        if second != self._second:
+        hit, second = self.hit, int(age)
+        if second != hit.second:
             told = Told(ttl_s=self.terms.lifetime.seconds - age)
-            self._hit = self.answer_fields(now, told)
-            self._second = second
-        return self._hit
+            hit.fields = self.answer_fields(now, told)
+            hit.second = second
+        return hit.fields
 
     def answer_fields(self, now: float, told: Told) -> list[Field]:
         age = max(0, whole(self.terms.age(now)))
@@ -194,13 +201,13 @@ def unpack(
         if payload[:1] != _IS_RESPONSE:
             return None
         ends = 5 + int.from_bytes(payload[1:5], "big")
-        head, terms, fields = _read_head(payload[5:ends], targets)
+        head, terms, fields, hit = _read_head(payload[5:ends], targets)
     except msgspec.DecodeError:
         return None
     body = None if head.pieces else payload[ends:]
     if body is not None and len(body) != head.size:
         return None
-    made = Record(head, body, subject, None, terms, proven_at, fields=fields)
+    made = Record(head, body, subject, None, terms, proven_at, fields=fields, hit=hit)
     made.keep_as(stored)
     return made
 
@@ -228,10 +235,10 @@ def _sent_fields(head: Head, targets: tuple[bytes, ...]) -> list[Field]:
 
 
 @lru_cache(maxsize=MOST_HEADS)
-def _read_head(data: bytes, targets: tuple[bytes, ...]) -> tuple[Head, Terms, list[Field]]:
+def _read_head(data: bytes, targets: tuple[bytes, ...]) -> tuple[Head, Terms, list[Field], Hit]:
     """A head and all that follows from it; the same bytes say the same. Not to be changed."""
     head = _HEAD.decode(data)
-    return head, terms_of(head, targets), _sent_fields(head, targets)
+    return head, terms_of(head, targets), _sent_fields(head, targets), Hit()
 
 
 def terms_of(head: Head, targets: tuple[bytes, ...] = ()) -> Terms:
