@@ -161,14 +161,21 @@ def test_character_is_made_changed_and_deleted(visitor: Visit) -> None:
     assert page.locator("main li h2", has_text="Wren Renamed").count() == 0
 
 
-def test_edit_of_what_somebody_else_changed_is_not_lost(stage: Stage, visit: Visit) -> None:
+def has_made(visit: Visit, name: str, story: str) -> None:
+    """Somebody signed in has created a character, and looks at it."""
     page = visit.page
     visit.signs_in()
     visit.goes("/new")
-    page.get_by_label("Name").fill("Both")
-    page.get_by_label("Story").fill("Ours.")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Story").fill(story)
     page.get_by_label("Species").select_option("orc")
     page.get_by_role("button", name="Create", exact=True).click()
+    page.get_by_role("heading", level=1, name=name).wait_for()
+
+
+def test_edit_of_what_somebody_else_changed_is_not_lost(stage: Stage, visit: Visit) -> None:
+    page = visit.page
+    has_made(visit, "Both", "Ours.")
     page.get_by_role("link", name="Edit").click()
     page.get_by_label("Story").fill("Mine.")
     with stage.visit() as other:
@@ -187,13 +194,7 @@ def test_edit_of_what_somebody_else_changed_is_not_lost(stage: Stage, visit: Vis
 
 def test_edit_in_one_window_is_seen_in_the_other(stage: Stage, visit: Visit) -> None:
     page = visit.page
-    visit.signs_in()
-    visit.goes("/new")
-    page.get_by_label("Name").fill("Two Windows")
-    page.get_by_label("Story").fill("Once.")
-    page.get_by_label("Species").select_option("orc")
-    page.get_by_role("button", name="Create", exact=True).click()
-    page.get_by_role("heading", level=1, name="Two Windows").wait_for()
+    has_made(visit, "Two Windows", "Once.")
     with stage.visit() as wall, stage.visit() as detail:
         wall.goes("/?mode=newest")
         detail.goes(page.url)
