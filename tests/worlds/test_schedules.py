@@ -55,14 +55,6 @@ def late_over_older(world: World) -> None:
     world.reader("b", "k", tags=["list"], late=late, inner="inner", after="writer", name="then")
 
 
-def late_and_lost(world: World) -> None:
-    """The late tag's stamp is lost right after it was changed, and made anew for the fill."""
-    world.reader("a", "k", tags=["list"], late=["item:1"])
-    world.writer("k", tags=["item:1"])
-    world.event("loss", lambda w: w.evict_stamps("item:1"), after="writer")
-    world.reader("b", "k", tags=["list"], late=["item:1"], after="writer", name="late")
-
-
 def evicted_stamp(world: World) -> None:
     """The tag's stamp is lost at any moment, and created anew by whoever needs it."""
     world.reader("a", "k", name="first")
@@ -128,7 +120,6 @@ SCENARIOS: list[Callable[[World], None]] = [
     late_tags,
     late_tags_warm,
     late_over_older,
-    late_and_lost,
     evicted_stamp,
     flushed,
     pattern,
@@ -156,20 +147,6 @@ def test_no_schedule_of_many_more_is_stale_after_ack(scenario: Callable[[World],
     print(f"{scenario.__name__}: {found}")
 
     assert not found.failures, found.failures[0]
-
-
-def test_the_first_use_of_a_late_tag_is_stored() -> None:
-    """Its stamp is made with the entry where nothing at all has changed since the fill began."""
-
-    def alone(world: World) -> None:
-        world.reader("a", "k", late=["item:1"], name="fills")
-        world.reader("b", "k", late=["item:1"], after="fills", name="hits")
-
-    story = replay(alone, [])
-
-    assert story[-1] == "hits: got version 0"
-    assert "fill 1: stores the entry" in story
-    assert not any(line.startswith("fill 2") for line in story)
 
 
 def test_a_late_tag_over_an_older_value_is_stored() -> None:

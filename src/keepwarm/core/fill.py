@@ -232,30 +232,27 @@ def _confirmed(drafts: Sequence[_Draft]) -> Recipe[dict[str, Mapping[str, Stamp]
     asked = [draft for draft in drafts if draft.must_be_confirmed]
     if not asked:
         return {}
-    now = yield from ask(Now())
     epochs = {draft.token.epoch for draft in asked}
     unchanged = merge(*(draft.unchanged for draft in asked))
     if len(asked) > 1 and len(epochs) == 1 and unchanged is not None:
         late = tuple(dict.fromkeys(name for draft in asked for name in draft.late))
         position = min(draft.token.position for draft in asked)
-        age_s = max(now.mono - draft.token.captured_at for draft in asked)
-        reply = yield from ask(Confirm(epochs.pop(), position, late, unchanged, age_s))
+        reply = yield from ask(Confirm(epochs.pop(), position, late, unchanged))
         if isinstance(reply, Away):
             return {}
         if reply is not None:
             return {d.subject.name: {n: reply[n] for n in d.late} for d in asked}
     found: dict[str, Mapping[str, Stamp]] = {}
     for draft in asked:
-        token, age_s = draft.token, now.mono - draft.token.captured_at
         reply = yield from ask(
-            Confirm(token.epoch, token.position, draft.late, draft.unchanged, age_s)
+            Confirm(draft.token.epoch, draft.token.position, draft.late, draft.unchanged)
         )
         if isinstance(reply, Away):
             return found
         if reply is not None:
             found[draft.subject.name] = reply
         elif draft.late:
-            yield from ask(Capture(draft.late))  # so that none of them is due at the next fill
+            yield from ask(Capture(draft.late))  # so that the next fill finds them
     return found
 
 

@@ -283,15 +283,13 @@ class Capture(Step[Seen | Away]):
 class Confirm(Step[dict[str, Stamp] | None | Away]):
     """The stamps of `late` if each is clean and was born at `position` or before, else None.
 
-    None also where one of `unchanged` no longer is what it was. A late one that is missing is
-    created, as of the present position. `age_s` seconds ago `position` was read.
+    None also where one of `unchanged` no longer is what it was. Creates nothing.
     """
 
     epoch: str
     position: int
     late: tuple[str, ...]
     unchanged: tuple[Carried, ...]
-    age_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,8 @@ class MemoryStore:
     """Thread-safe. Bounded in bytes; what is evicted is a miss, never a wrong answer.
 
     One that `is_lossy` may lose stamps (the tests see to that), so those made from nothing
-    are on trial, as in a store outside.
+    are on trial, as in a store outside. In any other one a stamp that is missing has never
+    been changed, and is born at position 0 when somebody asks for it.
     """
 
     def __init__(
@@ -263,58 +264,44 @@ class MemoryStore:
         )
 
     def _capture(self, step: Capture) -> Seen:
-        nonce, has_ended = "", False
+        nonce = ""
         for name in step.stamps:
             old = self._stamps.get(name)
+            if old is None and not self._is_lossy:
+                self._never_changed(name)
+                continue
             is_due = old is not None and old.is_due(self._now_ms)
-            if is_due or self._is_missing(old):
-                nonce = nonce or self._nonce()
-                if is_due and not has_ended:
-                    has_ended = True
+            # One born after the present position is of an earlier epoch: see CAPTURE.
+            if old is None or is_due or (old.born > self._position and not old.is_dirty):
+                if not nonce:
+                    nonce = self._nonce()
                     self._position += 1
                 self._stamps[name] = self._anew(nonce, old, ())
         return self._read(ReadShared((), step.stamps))
 
-    def _is_missing(self, stamp: Stamp | None) -> bool:
-        """Also one that was born after the present position: of an earlier epoch. See CAPTURE."""
-        return stamp is None or (stamp.born > self._position and not stamp.is_dirty)
-
     def _confirm(self, step: Confirm) -> dict[str, Stamp] | None:
         if step.epoch != self._epoch.nonce:
             return None
-        nonce = self._nonce()
-        found = {name: self._late(name, nonce, step.age_s) for name in step.late}
-        unchanged = {name: self._stamps.get(name) for name, _, _ in step.unchanged}
-        if not all(map(self._is_quiet, (*found.values(), *unchanged.values()))):
-            return None
-        quiet = {name: stamp for name, stamp in found.items() if stamp is not None}
-        is_same = all(
-            (stamp := unchanged[name]) is not None and stamp.nonce == carried
-            for name, carried, _ in step.unchanged
-        )
-        is_early = all(stamp.born <= step.position for stamp in quiet.values())
-        return quiet if is_same and is_early else None
-
-    def _is_quiet(self, stamp: Stamp | None) -> bool:
-        return stamp is not None and not stamp.is_dirty and not stamp.is_due(self._now_ms)
-
-    def _late(self, name: str, nonce: str, age_s: float) -> Stamp | None:
-        """The stamp of a late tag; created, where it is missing, as it would have been then.
-
-        Where stamps are never lost, one that is missing has never been changed.
-        """
-        old = self._stamps.get(name)
-        if not self._is_missing(old) or (old is not None and old.is_due(self._now_ms)):
-            return old
-        trial = self._trial_until
-        if old is not None:
-            trial = old.provisional_until
-        elif trial:
-            trial -= int(age_s * 1000) + 1
-            if trial <= self._now_ms:
+        for name, nonce, _ in step.unchanged:
+            now = self._stamps.get(name)
+            if now is None or now.nonce != nonce or now.is_dirty or now.is_due(self._now_ms):
                 return None
-        born = self._position if self._is_lossy or old is not None else 0
-        made = self._stamps[name] = Stamp(nonce, nonce, born, trial, "-")
+        found: dict[str, Stamp] = {}
+        for name in step.late:
+            stamp = self._stamps.get(name)
+            if stamp is None and not self._is_lossy:
+                stamp = self._never_changed(name)
+            if stamp is None or stamp.is_dirty or stamp.is_due(self._now_ms):
+                return None
+            if stamp.born > step.position:
+                return None
+            found[name] = stamp
+        return found
+
+    def _never_changed(self, name: str) -> Stamp:
+        """The stamp of a name that is missing in a store that loses none."""
+        nonce = self._nonce()
+        made = self._stamps[name] = Stamp(nonce, nonce, 0)
         return made
 
     def _write(self, step: WriteShared) -> bool:
@@ -344,7 +331,7 @@ class MemoryStore:
         self._position += 1
         for name in step.stamps:
             old = self._stamps.get(name)
-            if not step.is_soft:
+            if not step.is_soft or (old is None and not self._is_lossy):
                 marks = living(old.writers, self._now_ms) if old else ()
                 self._stamps[name] = self._anew(nonce, old, marks)
             elif old is not None:

@@ -232,9 +232,7 @@ class Operations:
     def _confirm(self, step: Confirm) -> Operation[dict[str, Stamp] | None]:
         unchanged = tuple(stamp[0] for stamp in step.unchanged)
         keys = self._names((*step.late, *unchanged))
-        left_ms = max(0, self._trial_ms - int(step.age_s * 1000) - 1)
-        args: tuple[str | bytes | int, ...]
-        args = (step.epoch, step.position, len(step.late), left_ms)
+        args: tuple[str | bytes | int, ...] = (step.epoch, step.position, len(step.late))
         args += tuple(stamp[1] for stamp in step.unchanged)
 
         def read(replies: list[Any]) -> dict[str, Stamp] | None:

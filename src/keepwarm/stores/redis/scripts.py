@@ -177,17 +177,16 @@ return redis.pcall('HDEL', KEYS[3], 'h:' .. ARGV[2])
 # KEYS[4..]: stamps. ARGV: -, D in milliseconds -> {epoch, position, stamp...}; what was
 # missing or due is created, and so is what was born after the present position: it is of
 # an earlier epoch, and until positions have caught up with it no fill that names it late
-# could be stored. What was due counts as a change: a writer who is dead may have committed.
+# could be stored.
 CAPTURE = _script("""
 local nonce, n, epoch, told = now(ARGV[1])
 local at = clock()
-local found, ended = {'', ''}, false
+local found, created = {'', ''}, false
 for i = 4, #KEYS do
   local raw = get(KEYS[i])
   local s = parse(raw)
-  local due = s and is_due(s, at)
-  if not s or due or (s[3] > n and s[5] == '-') then
-    if due and not ended then ended = true n = n + 1 end
+  if not s or is_due(s, at) or (s[3] > n and s[5] == '-') then
+    if not created then created = true n = n + 1 end
     local trial = s and s[4] or at + tonumber(ARGV[2])
     if trial <= at then trial = 0 end
     raw = join({ARGV[1], ARGV[1], n, trial, '-'})
@@ -195,38 +194,30 @@ for i = 4, #KEYS do
   end
   found[i - 1] = raw
 end
-if ended then moved(nonce, n, told) end
+if created then moved(nonce, n, told) end
 found[1], found[2] = epoch, nonce .. ' ' .. int(n) .. ' ' .. int(told)
 return found
 """)
 
 # KEYS[4..]: late stamps, then unchanged ones. ARGV: -, epoch, position, number of late,
-# what is left of D since the fill began, nonce of each unchanged -> the late stamps, or
-# false. A late stamp that is missing is born at the present position, as in CAPTURE: if
-# that is the fill's own, nothing at all has changed since it began. Its trial ends when that
-# of one created with the fill would.
+# nonce of each unchanged -> the late stamps, or false. Creates nothing.
 CONFIRM = _script("""
-local nonce, n = now(ARGV[1])
-if nonce ~= ARGV[2] then return false end
-local position, late, left, at = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), clock()
-local found, quiet = {}, true
+local epoch = get(KEYS[1])
+if not epoch or string.match(epoch, '^(%S+)') ~= ARGV[2] then return false end
+local position, late, at = tonumber(ARGV[3]), tonumber(ARGV[4]), clock()
+local found = {}
 for i = 4, #KEYS do
   local raw = get(KEYS[i])
   local s = parse(raw)
+  if not s or s[5] ~= '-' or is_due(s, at) then return false end
   if i - 3 <= late then
-    if left > 0 and (not s or (s[3] > n and s[5] == '-' and not is_due(s, at))) then
-      s = {ARGV[1], ARGV[1], n, s and s[4] or at + left, '-'}
-      raw = join(s)
-      redis.call('SET', KEYS[i], raw)
-    end
-    quiet = quiet and s and s[5] == '-' and not is_due(s, at) and s[3] <= position
+    if s[3] > position then return false end
     found[i - 3] = raw
-  else
-    quiet = quiet and s and s[5] == '-' and not is_due(s, at)
-      and s[1] == ARGV[i - 3 - late + 5]
+  elseif s[1] ~= ARGV[i - 3 - late + 4] then
+    return false
   end
 end
-return quiet and found
+return found
 """)
 
 # KEYS[4..]: stamps. ARGV: -, D, 'hard' or 'soft', who is to be told of confirmations

@@ -61,10 +61,9 @@ class Client:
         late: Iterable[str] = (),
         unchanged: Iterable[Carried] = (),
         position: int | None = None,
-        age_s: float = 0.0,
     ) -> dict[str, Stamp] | None:
         at = position_of(token) if position is None else position
-        step = Confirm(epoch_of(token).nonce, at, tuple(late), tuple(unchanged), age_s)
+        step = Confirm(epoch_of(token).nonce, at, tuple(late), tuple(unchanged))
         return _no_away(self.store.answer(step))
 
     def change(self, *names: str, is_soft: bool = False) -> Changed:

@@ -31,11 +31,10 @@ class EpochRules(Rules):
 
         assert other.epoch().nonce == epoch_of(other.capture(B)).nonce == first.nonce
 
-    def test_the_position_rises_with_everything_that_may_change_a_stamp(
-        self, client: Client
-    ) -> None:
+    def test_the_position_rises_with_everything_that_sets_a_stamp(self, client: Client) -> None:
         """Fills compare with it what they learn of late: nothing may go unnumbered."""
-        at = [position_of(client.capture(A))]
+        at = [position_of(client.capture())]
+        at.append(position_of(client.capture(A)))
         at.append(client.change(A).position)
         at.append(client.change(A, is_soft=True).position)
         at.append(client.enter("w", A).position)

@@ -104,13 +104,13 @@ class Fills:
             yield f"{who} asks the origin", tuple(n)
         else:
             n[FILLS] = _put(s[FILLS], i, None)
-            n[DATA], n[FRESH], late = self.confirm(s, fill)
+            late = self.confirm(s, fill)
             if late is not None:
                 entry = Entry(fill.epoch, fill.known, late, fill.version)
-                n[DATA] = n[DATA]._replace(entry=entry)
+                n[DATA] = s[DATA]._replace(entry=entry)
                 yield f"{who} finds the late tag quiet, and stores", tuple(n)
             else:
-                n[DATA], n[FRESH], _ = self.capture(n, "late")
+                n[DATA], n[FRESH], _ = self.capture(s, "late")
                 yield f"{who} returns its value unstored", tuple(n)
 
     def _writing(self, s: State) -> Iterator[tuple[str, State]]:
@@ -177,18 +177,16 @@ class Fills:
         old: Stamp | None = getattr(data, tag)[at]
         if old is not None and old.born <= data.position:
             return data, s[FRESH], old
-        fresh = s[FRESH]
-        made = Stamp(fresh, fresh, data.position)
-        stamps = _put(getattr(data, tag), at, made)
-        return data._replace(**{tag: stamps}), fresh + 1, made
+        changed, fresh = self.change(s, tag)
+        return changed, fresh, getattr(changed, tag)[at]
 
-    def confirm(self, s: Sequence[Any], fill: Fill) -> tuple[Data, int, Stamp | None]:
-        """The late tag's stamp, created if need be, if it was quiet since the fill's position."""
+    def confirm(self, s: Sequence[Any], fill: Fill) -> Stamp | None:
+        """The late tag's stamp if it was quiet since the fill's position."""
         data: Data = s[DATA]
-        if data.epoch != fill.epoch:
-            return data, s[FRESH], None
-        made, fresh, late = self.capture(s, "late")
-        return made, fresh, late if late is not None and late.born <= fill.position else None
+        late = data.late[self.place(s)]
+        if late is None or data.epoch != fill.epoch or late.born > fill.position:
+            return None
+        return late
 
     def change(self, s: Sequence[Any], tag: str, *, is_soft: bool = False) -> tuple[Data, int]:
         data: Data = s[DATA]
