@@ -1,5 +1,6 @@
 """The fault proxy: each fault as a Redis client sees it, before a real server."""
 
+import gc
 import socket
 import time
 from collections.abc import Iterator
@@ -46,6 +47,17 @@ def client(proxy: FaultProxy) -> Iterator[redis.Redis]:
 def direct(server: EmbeddedServer) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(server.url, decode_responses=True) as direct:
         yield direct
+
+
+def test_closing_while_it_accepts_leaves_no_socket_open() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as target:
+        for _ in range(20):
+            with FaultProxy(target.getsockname()) as proxy:
+                clients = [socket.create_connection((proxy.host, proxy.port)) for _ in range(20)]
+            for client in clients:
+                client.close()
+            del proxy
+            gc.collect()  # what was left open fails this test
 
 
 def raw(proxy: FaultProxy, timeout_s: float = 5.0) -> socket.socket:

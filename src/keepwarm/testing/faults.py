@@ -216,7 +216,7 @@ class FaultProxy:
         else:
             self._moving.set()
         if mode.fault is Fault.REFUSE:
-            self._unlisten()
+            await self._unlisten()
         elif self._listener is None:
             await self._listen()
         everyone = mode.fault in (Fault.REFUSE, Fault.RESET)
@@ -226,10 +226,16 @@ class FaultProxy:
         sock = bound(self.host, self.port)
         self._listener = await asyncio.start_server(self._accepted, sock=sock, backlog=1024)
 
-    def _unlisten(self) -> None:
-        if self._listener is not None:
-            self._listener.close()  # not wait_closed(): it waits for connections too
-            self._listener = None
+    async def _unlisten(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is None:
+            return
+        # asyncio leaves a socket open whose server is closed between accept and attach: accept
+        # no more, then let those that were accepted take that step.
+        for sock in listener.sockets:
+            self._loop.remove_reader(sock.fileno())
+        await asyncio.sleep(0)
+        listener.close()  # not wait_closed(): it waits for connections too
 
     async def _reset(self, connections: Iterable[_Connection]) -> None:
         for connection in connections:
@@ -238,7 +244,7 @@ class FaultProxy:
             await asyncio.wait(ending)
 
     async def _shut(self) -> None:
-        self._unlisten()
+        await self._unlisten()
         self._moving.set()
         me = asyncio.current_task()
         # Also those that are being accepted just now, which nobody has been told of yet.
