@@ -8,9 +8,6 @@ PYTEST := $(PY) -m pytest
 # Two workers: the suite waits for real servers more than for the processor. A file stays on one
 # worker, so that its servers are started once.
 WORKERS ?= 2
-# Each test has a time limit of its own; should one hang beyond it, in code that no signal
-# interrupts, its worker shows where and ends.
-HUNG := -o faulthandler_timeout=240 -o faulthandler_exit_on_timeout=true
 ARGS ?=
 
 help:  ## this list
@@ -26,7 +23,7 @@ demo: setup  ## cached against uncached, and the store killed half way, live in 
 	@exec $(PY) -m gallery.demo $(ARGS)
 
 test: setup  ## every test of the ordinary suite
-	$(PYTEST) -m "not more and not soak" -n $(WORKERS) --dist loadfile $(HUNG) $(ARGS)
+	$(PYTEST) -m "not more and not soak" -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-more: setup redis chromium  ## long matrices (Debian's Redis, a cluster, real browsers), then the clean room
 	scripts/test_more.sh $(ARGS)
