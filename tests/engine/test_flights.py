@@ -1,6 +1,7 @@
 """Single flight, cancellation, nesting and bounded fills: one load for many, nobody harmed."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable
 
@@ -388,3 +389,28 @@ async def test_closing_cancels_what_does_not_end_and_tells_its_callers(
     with pytest.raises(ValueError, match="closed"):
         await cache.get("k")
     await cache.aclose()
+
+
+async def test_closing_does_not_wait_for_an_origin_that_ignores_it(
+    make: Callable[..., Cache], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from keepwarm.engine import driver
+
+    monkeypatch.setattr(driver, "_GRACE_S", 0.02)
+    cache = await make().start()
+    began, gate = asyncio.Event(), asyncio.Event()
+
+    async def stubborn() -> str:
+        began.set()
+        while not gate.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await gate.wait()
+        return "done"
+
+    caller = asyncio.ensure_future(cache.get_or_set("k", stubborn, "plain"))
+    await began.wait()
+    async with asyncio.timeout(10):
+        await cache.aclose()
+    assert not caller.done()
+    gate.set()
+    assert await caller == "done"

@@ -337,6 +337,21 @@ async def test_what_was_left_behind_is_finished_before_the_first_read_is_served(
         assert await reader.name() == "new"
 
 
+@pytest.mark.parametrize("turns", range(5))
+async def test_closing_ends_the_sweeper_also_just_after_a_write(
+    seeded: Desk, server: EmbeddedServer, namespace: str, turns: int
+) -> None:
+    """However many turns of the loop after it was woken."""
+    async with process(seeded, server.url, namespace, "outbox") as writer:
+        await asyncio.sleep(0.05)  # it waits
+        assert writer.binding._sweeper is not None
+        writer.binding._sweeper.wake()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            await writer.binding.aclose()
+
+
 async def test_rows_of_another_namespace_are_not_ours(
     seeded: Desk, server: EmbeddedServer, namespace: str
 ) -> None:

@@ -405,8 +405,8 @@ class AsyncDriver:
             await asyncio.wait(tuple(self._tasks), timeout=_GRACE_S)
         for task in tuple(self._tasks):
             task.cancel()
-        if self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:  # an origin may ignore it: it is not waited for any longer
+            await asyncio.wait(tuple(self._tasks), timeout=_GRACE_S)
         if self._shared is not None:
             await self._shared.aclose()
 

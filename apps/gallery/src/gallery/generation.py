@@ -104,7 +104,8 @@ class Workshop:
                 log.exception("a painter stumbled; it goes on in %.0f s", PAUSE_AFTER_ERROR_S)
                 await asyncio.sleep(PAUSE_AFTER_ERROR_S)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._bell.wait(), LOOKS_EVERY_S)
+                async with asyncio.timeout(LOOKS_EVERY_S):
+                    await self._bell.wait()
 
     async def _take_one(self) -> bool:
         async with self._writes.transaction() as write:

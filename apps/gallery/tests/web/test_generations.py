@@ -164,3 +164,14 @@ async def test_picture_of_an_unknown_character_is_refused(site):
     visitor = await site.visitor("u1")
     answer = await visitor.post("/api/generations", json={**WISH, "character_id": 999_999})
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_closing_ends_the_painters_also_just_after_a_wish(open_site, turns):
+    """However many turns of the loop after they were told."""
+    async with asyncio.timeout(20), open_site() as site:
+        workshop = site.app.state.parts.workshop
+        await asyncio.sleep(0.1)  # they wait
+        workshop.ring()
+        for _ in range(turns):
+            await asyncio.sleep(0)

@@ -272,7 +272,8 @@ class AsyncSweeper(_Sweeper):
     async def _run(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), LOOKS_EVERY_S)
+                async with asyncio.timeout(LOOKS_EVERY_S):
+                    await self._wake.wait()
                 self._wake.clear()
                 await asyncio.sleep(GATHERS_S)
             try:
