@@ -142,6 +142,10 @@ class Observer(Protocol):
 
     def counted(self, what: str, by: int = 1) -> None: ...
 
+    def ran(self, policy: str, seconds: float) -> None:
+        """The origin of `policy` ran so long, for however many keys and callers."""
+        ...
+
     def plain(self, policy: str, tier: Tier) -> "Plain":
         """Where the fresh hits of `policy` from `tier` are counted."""
         ...

@@ -414,3 +414,32 @@ async def test_closing_does_not_wait_for_an_origin_that_ignores_it(
     assert not caller.done()
     gate.set()
     assert await caller == "done"
+
+
+# --- what is counted -------------------------------------------------------------------
+
+
+async def test_an_origin_that_ran_once_is_counted_once(make: Callable[..., Cache]) -> None:
+    """Not for each key of a batch, nor for each caller who waited."""
+    async with make() as cache:
+
+        @cache.batch("plain", key="n:{n}")
+        async def squares(ns: list[int]) -> dict[int, int]:
+            await asyncio.sleep(0.02)
+            return {n: n * n for n in ns}
+
+        await asyncio.gather(*(squares(list(range(100))) for _ in range(10)))
+        seconds = cache.stats().policies["plain"].origin_s
+        assert 0.02 <= seconds < 1.0  # 100 keys, 10 callers
+
+
+async def test_the_time_of_an_origin_that_fails_is_counted(make: Callable[..., Cache]) -> None:
+    async with make() as cache:
+
+        async def fails() -> int:
+            await asyncio.sleep(0.02)
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await cache.get_or_set("k", fails, "plain")
+        assert cache.stats().policies["plain"].origin_s >= 0.02

@@ -314,9 +314,10 @@ class BlockingDriver:
                 values = cast("Values", call.origin(subjects))
             finally:
                 flight.is_plain = self.answers.is_plain(call, current)
+                cost_s = time.perf_counter() - began
+                self._parts.observer.ran(subjects[0].policy_name, cost_s)
         except Exception as error:  # noqa: BLE001 - raised again in each caller
             return {s.name: Raised(error) for s in subjects}
-        cost_s = time.perf_counter() - began
         by_name = {subject.name: subject for subject in subjects}
         return {
             name: call.produced(by_name[name], value, current, cost_s)

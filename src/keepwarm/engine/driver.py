@@ -338,6 +338,8 @@ class AsyncDriver:
                     values = await values
             finally:
                 flight.is_plain = self.answers.is_plain(call, current)
+                cost_s = time.perf_counter() - began
+                self._parts.observer.ran(subjects[0].policy_name, cost_s)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -346,7 +348,6 @@ class AsyncDriver:
             return {s.name: Raised(FillAbandoned(s.policy_name)) for s in subjects}
         except Exception as error:  # noqa: BLE001 - raised again in each caller
             return {s.name: Raised(error) for s in subjects}
-        cost_s = time.perf_counter() - began
         by_name = {subject.name: subject for subject in subjects}
         return {
             name: call.produced(by_name[name], value, current, cost_s)

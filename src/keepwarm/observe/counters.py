@@ -42,7 +42,10 @@ class Guarded(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PolicyStats:
-    """The calls under one policy. `origin_s` is the total time its origin took."""
+    """The calls under one policy. `origin_s` is the total time its origin ran.
+
+    A run counts once, however many keys and callers it served, and also if it failed.
+    """
 
     hits: int = 0
     stale: int = 0
@@ -131,11 +134,10 @@ class Counters:
 
     def saw(self, outcome: Outcome) -> None:
         with self._lock:
-            row = self._policies.setdefault(outcome.policy, [0, 0, 0, 0.0])
+            row = self._row(outcome.policy)
             if outcome.tier is None:
                 self._events["misses"] += 1
                 row[2] += 1
-                row[3] += outcome.cost_s
             else:
                 self._events["hits"] += 1
                 self._tiers[outcome.tier] += 1
@@ -147,6 +149,13 @@ class Counters:
         """A call that did not use the cache: counted by its reason, in no rate."""
         with self._lock:
             self._reasons[outcome.reason] += 1
+
+    def ran(self, policy: str, seconds: float) -> None:
+        with self._lock:
+            self._row(policy)[3] += seconds
+
+    def _row(self, policy: str) -> list[float]:
+        return self._policies.setdefault(policy, [0, 0, 0, 0.0])
 
     def counted(self, what: str, by: int = 1) -> None:
         with self._lock:
