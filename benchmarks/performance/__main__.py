@@ -59,9 +59,11 @@ async def measure(*, is_quick: bool) -> dict[str, Any]:
         found["storm"] = {name: asdict(each) for name, each in (await shared.storm(url)).items()}
         if not is_quick:
             _say("growth")
-            found["by_entries"] = {str(n): us for n, us in (await growth.by_entries()).items()}
-            grown = await growth.by_processes(url)
-            found["by_processes"] = {str(n): each for n, each in grown.items()}
+            for name, figures in (
+                ("by_entries", await growth.by_entries()),
+                ("by_processes", await growth.by_processes(url)),
+            ):
+                found[name] = {str(n): each for n, each in figures.items()}
         found["machine"] = machine("valkey")
     return found
 

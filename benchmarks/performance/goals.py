@@ -78,7 +78,7 @@ def goals(found: Mapping[str, Any]) -> list[Goal]:
             cost = ratio["nginx"] / ratio["near"]
             listed.append(_at_most("HTTP: CPU of a hit, against nginx proxy_cache", cost, 2.1))
     if "by_entries" in found:
-        us = found["by_entries"]
+        us = {n: each["hit_us"] for n, each in found["by_entries"].items()}
         listed.append(
             _at_most(
                 "a near hit among 1,000,000 entries, against 1,000", us["1000000"] / us["1000"], 1.5
