@@ -24,7 +24,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-LEVEL = 1  # the fastest; higher ones gain a few per cent on values of a few kB
+LEVEL = 3  # Zstandard's own default: against 1, 15 to 25 % slower to write, 1 to 6 % smaller
 MOST_DICTIONARIES = 8
 LARGEST_DICTIONARY = 1024 * 1024
 # By the bits of a payload's size: the window is memory taken before the first byte comes out.
