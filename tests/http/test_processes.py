@@ -9,7 +9,7 @@ import pytest
 
 from asgi.stage import Answer, Origin, Reply, ask
 from keepwarm import Bounded, Cache, HTTPCache, Shared
-from keepwarm.asgi.record import PIECE_BYTES
+from keepwarm.asgi.record import PIECE_BYTES, Record
 from keepwarm.core.times import Times
 from keepwarm.stores.redis.server import EmbeddedServer
 from keepwarm.testing.servers import valkey
@@ -86,33 +86,87 @@ async def until(check: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_what_is_ready_is_ended_as_well(server: EmbeddedServer) -> None:
-    """A hit that nobody is asked about, on a connection that is told of every change."""
+@pytest.fixture
+async def ready(server: EmbeddedServer) -> AsyncIterator[tuple[HTTPCache, Cache, Cache, Record]]:
+    """A front that answers without asking anybody, its cache, another's, and what it answers."""
     times = Times(writer_s=0.2)
     namespace = f"test-{os.urandom(6).hex()}"
     one, two = (Cache(server.url, namespace=namespace, times=times) for _ in range(2))
     origin = Origin()
     origin.default = FRESH
     front = HTTPCache(origin, one, declared_only=False)
+    found: list[Record] = []
 
     async def is_ready() -> bool:
         await ask(front)
         slots = [target.slot for target in front.desk.ready._targets.values()]
-        return any(s.record is not None and front.desk.library.holds(s.record) for s in slots)
+        found[:] = [s.record for s in slots if s.record and front.desk.library.holds(s.record)]
+        return bool(found)
 
     try:
         await until(is_ready)
-        before = len(origin.seen)
-        await ask(front)
-        assert len(origin.seen) == before
-
-        await two.invalidate_key("uri:http://site.test/page")
-
-        await ask(front)
-        assert len(origin.seen) == before + 1
+        assert found[0].held is not None
+        yield front, one, two, found[0]
     finally:
         await one.aclose()
         await two.aclose()
+
+
+async def test_what_is_ready_is_ended_as_well(
+    ready: tuple[HTTPCache, Cache, Cache, Record],
+) -> None:
+    """A hit that nobody is asked about, on a connection that is told of every change."""
+    front, _, two, record = ready
+    origin = front.desk.app
+    before = len(origin.seen)
+    await ask(front)
+    assert len(origin.seen) == before
+
+    await two.invalidate_key("uri:http://site.test/page")
+
+    assert not record.held.stands()
+    await ask(front)
+    assert len(origin.seen) == before + 1
+
+
+async def test_another_change_costs_a_comparison_and_no_question(
+    ready: tuple[HTTPCache, Cache, Cache, Record],
+) -> None:
+    front, _, two, record = ready
+    held, before = record.held, len(front.desk.app.seen)
+    await two.invalidate("another")
+    assert not held.stands()
+
+    await ask(front)
+
+    assert len(front.desk.app.seen) == before
+    assert record.held is not held
+    assert record.held.stands()
+
+
+async def test_what_is_owed_or_turned_off_is_not_answered_from_what_is_ready(
+    ready: tuple[HTTPCache, Cache, Cache, Record],
+) -> None:
+    front, one, _, record = ready
+    one.enabled = False
+    assert not record.held.stands()
+    assert not (await ask(front)).is_hit
+    one.enabled = True
+    assert (await ask(front)).is_hit
+    one._wiring.parts.guard.gate.clear(False)
+    assert not record.held.stands()
+
+
+async def test_a_forked_child_does_not_answer_from_what_its_parent_knew(
+    ready: tuple[HTTPCache, Cache, Cache, Record],
+) -> None:
+    """Nobody tells it of changes."""
+    _, _, _, record = ready
+    assert record.held.stands()
+    child = os.fork()
+    if child == 0:
+        os._exit(7 if record.held.stands() else 0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @ALL

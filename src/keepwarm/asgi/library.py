@@ -70,10 +70,14 @@ class Library:
 
     def holds(self, found: Record) -> bool:
         """Whether a record may be used without asking anybody."""
-        stored = found.stored
-        return stored is not None and self._shelf.holds(
-            found.subject.logical, stored, found.proven_at
-        )
+        held, stored = found.held, found.stored
+        if held is not None and held.stands():
+            return True
+        if stored is None:
+            return False
+        logical = found.subject.logical
+        found.held = held = self._shelf.hold(logical, stored)
+        return held is not None or self._shelf.is_within_bound(logical, stored, found.proven_at)
 
     def tell(self, found: Record) -> None:
         """Tell who listens (the browsers' channel) what an answer from `found` depends on."""

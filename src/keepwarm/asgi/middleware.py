@@ -15,6 +15,7 @@ from keepwarm.asgi.routes import RoutePolicy, Routes, field_names, several
 from keepwarm.core.units import MiB, size
 from keepwarm.engine.alone import alone
 from keepwarm.engine.cache import BaseCache
+from keepwarm.engine.context import ears
 from keepwarm.errors import ConfigurationError
 from keepwarm.ports import Clock
 from keepwarm.rfc9111.targeted import TARGETS
@@ -91,15 +92,20 @@ class HTTPCache:
             found = self._quick(scope)
             if found is not None:
                 now = self._wall()
-                record: Record | None
-                if isinstance(found, Record) and now < found.ready_until and self._holds(found):
-                    record = found
-                else:
+                record: Record | None = None
+                if found.__class__ is Record:
+                    held = found.held
+                    if now < found.ready_until and (
+                        (held is not None and held.stands()) or self._holds(found)
+                    ):
+                        record = found
+                if record is None:
                     subject = found.subject if isinstance(found, Record) else found
                     record = await self._read(subject, now)
                 if record is not None:
                     record.was_used = True
-                    self._tell(record)
+                    if ears.count:
+                        self._tell(record)
                     fields = record.hit_fields(now).copy()
                     status = record.head.status
                     await send({"type": "http.response.start", "status": status, "headers": fields})

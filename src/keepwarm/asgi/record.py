@@ -10,6 +10,7 @@ from keepwarm.asgi.reported import of_hit
 from keepwarm.asgi.summary import CACHE_NAME
 from keepwarm.core.entry import Stored
 from keepwarm.core.steps import Subject
+from keepwarm.engine.shelf import Held
 from keepwarm.rfc9111 import targeted
 from keepwarm.rfc9111.dates import format_date
 from keepwarm.rfc9111.directives import ResponseControl
@@ -104,6 +105,8 @@ class Record:
     ready_until: float = 0.0
     """Until when a plain GET may get it without a look at anything else."""
     hit: Hit = field(default_factory=Hit)
+    held: Held | None = None
+    """By what it was last found current, in the near tier."""
 
     @property
     def status(self) -> int:
@@ -117,7 +120,7 @@ class Record:
     def keep_as(self, stored: Stored | None) -> None:
         """It lies in the cache as `stored`, and is no fresher than the values it is made of."""
         terms = self.terms
-        self.stored = stored
+        self.stored, self.held = stored, None
         self.fresh_until = terms.came_at + terms.lifetime.seconds - terms.initial_age
         if stored is not None:
             self.fresh_until = min(self.fresh_until, stored.terms.fresh_until)

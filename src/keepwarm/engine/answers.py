@@ -50,7 +50,7 @@ from keepwarm.ports import Clock, NearStore, Observer, StoreAway
 from keepwarm.stores.memory import MemoryStore
 
 # Counts the time that the machine slept, too: a near copy must not outlive its bound.
-_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class SystemClock:
@@ -65,7 +65,7 @@ class SystemClock:
 
 def boot_s() -> float:
     """Seconds on the clock that leases are measured with."""
-    return time.clock_gettime(_SINCE_BOOT)
+    return time.clock_gettime(SINCE_BOOT)
 
 
 def default_fills() -> int:

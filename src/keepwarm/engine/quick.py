@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keepwarm.core.eviction import LAPS
+from keepwarm.engine.answers import SINCE_BOOT
 from keepwarm.engine.context import ears, is_listening
 from keepwarm.engine.guard import Gate
 from keepwarm.engine.straight import UNDECODED, Line, Prepared, Ready, is_held
@@ -43,7 +44,6 @@ PLAIN_TYPES = frozenset({int, str, bool, bytes, type(None)})
 _PREPARED_KEPT = 4_096  # of one function, about a kilobyte each; the others are made anew
 _LONGEST = 256  # characters of an argument that is kept
 _CHECKED_A_TIME = 2  # kept ones looked at with each that is added: the table stays within twice
-_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Quick:
         ready = self.table.ready.get(key[0])
         if ready is None or ready.shape != key[1]:
             return None
-        pulse, resident, at = ready.pulse, ready.resident, time.clock_gettime(_SINCE_BOOT)
+        pulse, resident, at = ready.pulse, ready.resident, time.clock_gettime(SINCE_BOOT)
         copy = resident.value
         if copy.__class__ is Warm:
             packed, shared = copy.packed, copy.memo
@@ -156,7 +156,7 @@ def _is_short(value: Any) -> bool:
 def quick_async_one(quick: Quick) -> Callable[..., Any]:
     """An `async def` of one argument."""
     get, prepared_of, gate = quick.table.ready.get, quick.table.prepared.get, quick.gate
-    fetch, slowly, now, clock = quick.fetch, quick.slowly, time.clock_gettime, _SINCE_BOOT
+    fetch, slowly, now, clock = quick.fetch, quick.slowly, time.clock_gettime, SINCE_BOOT
 
     async def call(value: Any) -> Any:
         try:
@@ -198,7 +198,7 @@ def quick_async_one(quick: Quick) -> Callable[..., Any]:
 def quick_one(quick: Quick) -> Callable[..., Any]:
     """A `def` of one argument: as `quick_async_one`."""
     get, prepared_of, gate = quick.table.ready.get, quick.table.prepared.get, quick.gate
-    fetch, slowly, now, clock = quick.fetch, quick.slowly, time.clock_gettime, _SINCE_BOOT
+    fetch, slowly, now, clock = quick.fetch, quick.slowly, time.clock_gettime, SINCE_BOOT
 
     def call(value: Any) -> Any:
         try:

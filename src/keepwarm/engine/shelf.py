@@ -5,6 +5,7 @@ under stamps, ended by `invalidate`. What is left to the layer above is what the
 and whether they may answer.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -17,6 +18,7 @@ from keepwarm.core.entry import Life, Stored, Terms, life
 from keepwarm.core.judge import compared_at, served
 from keepwarm.core.keep import keep
 from keepwarm.core.keys import physical
+from keepwarm.core.mirror import Pulse
 from keepwarm.core.outcome import Outcome, Reason, Tier
 from keepwarm.core.policy import Policy
 from keepwarm.core.shelving import Shelved
@@ -31,10 +33,11 @@ from keepwarm.core.steps import (
     Subject,
     ask,
 )
-from keepwarm.engine.answers import boot_s
+from keepwarm.engine.answers import SINCE_BOOT, boot_s
 from keepwarm.engine.cache import BaseCache
 from keepwarm.engine.call import Call, Plan
 from keepwarm.engine.context import RunningFill, ears, is_listening, must_ask, report
+from keepwarm.engine.guard import Gate
 from keepwarm.engine.straight import Asking
 from keepwarm.ports import Clock
 
@@ -76,6 +79,31 @@ class Lasting:
 _ANY = Lasting(60.0, 60.0).policy()
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Under which version, of what `driver` hears, an entry's stamps were compared.
+
+    As `core.mirror.Pulse` says, they need not be compared again while it is the same. In a
+    forked child there is another driver, or none.
+    """
+
+    pulse: Pulse
+    version: int
+    driver: object
+    cache: BaseCache
+    gate: Gate
+
+    def stands(self) -> bool:
+        """Whether they still are as they were: asked at each hit, and all that a hit asks."""
+        pulse = self.pulse
+        return (
+            time.clock_gettime(SINCE_BOOT) < pulse.lease_until  # first: see Pulse
+            and self.version == pulse.version
+            and self.gate.is_open
+            and self.driver is self.cache._driver
+        )
+
+
 class Shelf:
     """One per layer and cache; belongs to the cache's event loop."""
 
@@ -109,26 +137,37 @@ class Shelf:
         hint = self._cache._hints.get(name) or plain.stamps
         return replace(plain, name=name, hint=hint)
 
-    def holds(self, logical: str, stored: Stored, proven_at: float) -> bool:
-        """Whether an entry read earlier may still be served, without asking anybody.
-
-        `proven_at` is the monotonic instant before it was read. A few look-ups, no await.
-        """
-        debt = self._guard.debt
-        if not self._cache.enabled or (debt and debt.hits(logical, stored.terms)):
-            return False
-        local = self._local
+    def hold(self, logical: str, stored: Stored) -> Held | None:
+        """Proof that an entry read earlier is current, if that is known without asking anybody."""
+        if not self._may_use(logical, stored):
+            return None
+        local, driver = self._local, self._cache._driver
         if local is not None:
-            return local.holds(stored.terms)
-        if self._bound_s:
-            parts, now = self._parts, self.clock.mono()
-            is_recent = parts.dropped_at < proven_at <= now < proven_at + self._bound_s
-            return is_recent and not must_ask()
-        driver = self._cache._driver
-        if driver is None:
+            pulse, version = local.pulse, local.pulse.version  # before what it stands for
+            is_current = local.holds(stored.terms)
+        else:
+            mirror = driver.answers.mirror() if driver is not None and not self._bound_s else None
+            if mirror is None:
+                return None
+            pulse, version = mirror.pulse, mirror.pulse.version
+            is_current = mirror.holds(stored.terms, boot_s())
+        gate = self._guard.gate
+        return Held(pulse, version, driver, self._cache, gate) if is_current else None
+
+    def is_within_bound(self, logical: str, stored: Stored, proven_at: float) -> bool:
+        """Whether an entry was read so lately that a `Bounded` near tier may serve it.
+
+        `proven_at` is the monotonic instant before it was read.
+        """
+        if not self._bound_s or self._local is not None or not self._may_use(logical, stored):
             return False
-        mirror = driver.answers.mirror()
-        return mirror is not None and mirror.holds(stored.terms, boot_s())
+        parts, now = self._parts, self.clock.mono()
+        is_recent = parts.dropped_at < proven_at <= now < proven_at + self._bound_s
+        return is_recent and not must_ask()
+
+    def _may_use(self, logical: str, stored: Stored) -> bool:
+        debt = self._guard.debt
+        return self._cache.enabled and not (debt and debt.hits(logical, stored.terms))
 
     def tell(self, subject: Subject, stored: Stored, as_of: int) -> None:
         """Tell who listens that an entry was answered with; if nobody does, that costs nothing.
