@@ -65,6 +65,7 @@ class Library:
 
     def __init__(self, shelf: Shelf, ready: Ready, targets: tuple[bytes, ...]) -> None:
         self._shelf = shelf
+        self._latest: Record | None = None
         self._ready = ready
         self._targets = targets
 
@@ -95,7 +96,7 @@ class Library:
     async def read(self, subject: Subject, now: float) -> Record | None:
         """The fresh and whole response that lies under a name; None for anything else."""
         began = self._shelf.clock.mono()
-        read = await self._shelf.read(subject)
+        read = await self._shelf.read(subject, began)
         found = self._read(subject, read[0], began, read[1]) if read is not None else None
         return found if isinstance(found, Record) and now < found.ready_until else None
 
@@ -193,11 +194,16 @@ class Library:
         ):
             known.proven_at, known.as_of = began, max(known.as_of, as_of)
             return known
+        latest = self._latest
+        if latest is not None and latest.stored is stored:  # asked for in the same turn
+            latest.as_of = max(latest.as_of, as_of)
+            return latest
         found = unpack(stored.payload, subject, stored, began, self._targets)
         if isinstance(found, Record):
             found.as_of = as_of
-        if isinstance(found, Record) and found.body is not None:
-            self._ready.put(subject.name, found)
+            self._latest = found
+            if found.body is not None:
+                self._ready.put(subject.name, found)
         return found
 
     # Keeping.

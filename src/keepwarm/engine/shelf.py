@@ -15,7 +15,7 @@ from msgspec import structs
 
 from keepwarm.core import shelving
 from keepwarm.core.entry import Life, Stored, Terms, life
-from keepwarm.core.judge import compared_at, served
+from keepwarm.core.judge import served
 from keepwarm.core.keep import keep
 from keepwarm.core.keys import physical
 from keepwarm.core.mirror import Pulse
@@ -186,24 +186,23 @@ class Shelf:
                 outcome = structs.replace(outcome, epoch=token.epoch, as_of=token.position)
             report(outcome)
 
-    async def read(self, subject: Subject) -> tuple[Stored, int] | None:
+    async def read(self, subject: Subject, began: float) -> tuple[Stored, int] | None:
         """What lies under `subject`'s name, if one look at the store proves it current, and where.
 
         The short way to the most frequent answer of `find`; None where anything else came
-        of it, which then is for `find` to tell.
+        of it, which then is for `find` to tell. `began` is the monotonic instant of the call.
         """
         if not self._parts.guard.gate.is_open:
             return None
         driver = self._cache._running()
         step = ReadShared((subject.name,), self._cache._hints.get(subject.name) or subject.stamps)
-        asking = Asking(step, None, self.clock.mono())
-        seen = await driver.glance(asking)
+        seen = await driver.glance(Asking(step, None, began))
         if isinstance(seen, Away) or (stored := seen.entries[0]) is None or seen.debt:
             return None
         if life(stored.terms, seen, self.clock.wall()) is not Life.FRESH:
             return None
-        driver.answers.keep_near(subject.name, subject.logical, stored, asking.sent_at)
-        return stored, compared_at(stored, seen)
+        driver.answers.keep_near(subject.name, subject.logical, stored, began)
+        return stored, seen.position or 0  # as `compared_at` of an entry that is fresh
 
     async def find(self, subject: Subject, *, wants_token: bool) -> Shelved:
         if not self.is_on:
