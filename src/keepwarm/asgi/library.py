@@ -194,13 +194,12 @@ class Library:
         ):
             known.proven_at, known.as_of = began, max(known.as_of, as_of)
             return known
-        latest = self._latest
-        if latest is not None and latest.stored is stored:  # asked for in the same turn
-            latest.as_of = max(latest.as_of, as_of)
-            return latest
-        found = unpack(stored.payload, subject, stored, began, self._targets)
+        found: Record | Index | None = self._latest
+        if not isinstance(found, Record) or found.stored is not stored:
+            found = unpack(stored.payload, subject, stored, began, self._targets)
+        # Else it was asked for in the same turn.
         if isinstance(found, Record):
-            found.as_of = as_of
+            found.as_of = max(found.as_of, as_of)
             self._latest = found
             if found.body is not None:
                 self._ready.put(subject.name, found)
