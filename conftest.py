@@ -53,6 +53,11 @@ def pytest_runtest_logfinish() -> None:
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
+def pytest_enter_pdb() -> None:
+    """Who looks around has time."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def whereabouts() -> str:
     """What the tasks of this thread wait in, innermost last, and the stacks of all threads."""
     lines: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import errno
@@ -22,17 +23,34 @@ from gallery.data import seeding
 from gallery.data.database import Database
 from gallery.data.world import SIZES
 from gallery.origin import rounded, utc_now
-from gallery.settings import Settings, SettingsError, masked_url
+from gallery.settings import DEFAULT_DATA, WRITES, Settings, SettingsError, masked_url
 from keepwarm import ConfigurationError
 
 EXIT_USAGE = 2
 GRACE_S = 3
 EXIT_INTERRUPTED = 130  # as shells have it; seeding leaves nothing half done
 console = Console(highlight=False)
+_SETTINGS = f"""\
+settings, from the environment:
+  PORT, HOST         where it listens (8000 on 127.0.0.1)
+  GALLERY_DATA       folder for what it keeps ({DEFAULT_DATA})
+  DATABASE_URL       another database than SQLite in that folder
+  REDIS_URL          another store than a Valkey of its own; docs/configuration.md has more
+  CACHE_ENABLED      false: without the cache
+  CACHE_ADMIN_TOKEN  who sends it may read metrics and invalidate from afar
+  GALLERY_WRITES     {" or ".join(WRITES)}: what a write does while the store is away
+  GALLERY_SIZE       {" or ".join(SIZES)}
+"""
 
 
 def main() -> int:
     """Exit code: 0 after serving, 2 when a setting or the port cannot be used."""
+    argparse.ArgumentParser(
+        prog="python -m gallery",
+        description="Seed the database once, then serve Gallery until Ctrl-C.",
+        epilog=_SETTINGS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     try:
         settings = Settings.from_env()
     except SettingsError as error:

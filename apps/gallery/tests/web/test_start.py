@@ -136,3 +136,18 @@ def test_starts_a_store_of_its_own(start):
         metrics = visitor.get("/api/cache/metrics")
         assert metrics.status_code == 200
     assert running.end() == 0, running.output
+
+
+@pytest.mark.parametrize("argument, code", [("--help", 0), ("serve", 2)])
+def test_arguments_are_answered_and_nothing_is_started(tmp_path, argument, code):
+    ran = subprocess.run(
+        [sys.executable, "-m", "gallery", argument],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.returncode == code
+    assert "usage: python -m gallery" in ran.stdout + ran.stderr
+    assert ("GALLERY_WRITES" in ran.stdout) == (code == 0)
+    assert list(tmp_path.iterdir()) == []
