@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fairness import now_s
 from keepwarm.core.entry import Seen
 from keepwarm.core.steps import (
     Capture,
@@ -54,33 +55,33 @@ async def why_of(work: Any) -> str:
 
 async def until(true: Callable[[], bool], within_s: float = 5.0) -> float:
     """Return once it holds, and how long that took."""
-    began = time.monotonic()
+    began = now_s()
     while not true():
-        assert time.monotonic() - began < within_s, "it never came true"
+        assert now_s() - began < within_s, "it never came true"
         await asyncio.sleep(0.001)
-    return time.monotonic() - began
+    return now_s() - began
 
 
 async def back(store: AsyncRedis, within_s: float = 5.0) -> float:
     """How long until it answers again."""
-    began = time.monotonic()
+    began = now_s()
     while True:
         try:
             await store.answer(Ping())
         except StoreAway:
-            assert time.monotonic() - began < within_s, "it did not come back"
+            assert now_s() - began < within_s, "it did not come back"
             await asyncio.sleep(0.005)
         else:
-            return time.monotonic() - began
+            return now_s() - began
 
 
 async def mirrored(store: AsyncRedis, *names: str) -> Seen:
     """Have the mirror know `names`, and what it says of them."""
     assert store.mirror is not None
     await store.answer(ChangeStamps(names))
-    deadline = time.monotonic() + 5
+    deadline = now_s() + 5
     while (seen := store.mirror.seen(names, boot_s())) is None:
-        assert time.monotonic() < deadline, "the mirror never learnt them"
+        assert now_s() < deadline, "the mirror never learnt them"
         await asyncio.sleep(0.01)
         await store.answer(Capture(names))
     return seen

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import redis
 
+from fairness import now_s
 from keepwarm.core.entry import Seen
 from keepwarm.core.steps import (
     Capture,
@@ -249,7 +250,9 @@ async def test_a_confirmation_that_never_comes_is_waited_for_a_lease_and_no_long
         await vouch(writer)
         _, live_s = await settled(writer, ChangeStamps((A,)))
         proxy.freeze()
+        began = now_s()
         changed, silent_s = await settled(writer, ChangeStamps((A,)))
+        within_s = now_s() - began
         seen = near.mirror.seen((A,), boot_s())  # type: ignore[union-attr]
         struck, next_s = await settled(writer, ChangeStamps((A,)))
         proxy.pass_through()
@@ -258,7 +261,8 @@ async def test_a_confirmation_that_never_comes_is_waited_for_a_lease_and_no_long
     print(f"ack: live {live_s * 1e3:.1f} ms, silent {silent_s * 1e3:.0f} ms")
     assert live_s < TIMES.lease_s
     assert len(changed.holders) == 1
-    assert TIMES.lease_s * 1.01 <= silent_s < TIMES.lease_s * 1.01 + 0.005 + SLACK_S
+    assert silent_s >= TIMES.lease_s * 1.01
+    assert within_s < TIMES.lease_s * 1.01 + 0.005 + SLACK_S
     assert seen is None
     assert struck.holders == ()
     assert next_s < TIMES.lease_s
@@ -337,20 +341,21 @@ async def test_an_announcement_that_was_dropped_is_noticed_by_its_number(
         await vouch(writer)
         gaps = mirror.gaps
         proxy.drop_pushes()
-        began = time.monotonic()
+        began, fairly = time.monotonic(), now_s()
         changed = await writer.answer(ChangeStamps((A,)))
         assert isinstance(changed, Changed)
         noticed_s = await until(lambda: mirror.gaps > gaps)
         assert proxy.pushes_dropped >= 1
         await writer.answer(Settle(changed))
-        acked_s = time.monotonic() - began
+        acked_s, within_s = time.monotonic() - began, now_s() - fairly
         after = mirror.seen((A,), boot_s())
         proxy.pass_through()
 
         print(f"gap: noticed {noticed_s * 1e3:.0f} ms, ack {acked_s * 1e3:.0f} ms")
         assert after is None or after.stamps != before.stamps
         assert noticed_s < TIMES.renew_s + SLACK_S
-        assert TIMES.lease_s <= acked_s < TIMES.wait_s + SLACK_S
+        assert acked_s >= TIMES.lease_s
+        assert within_s < TIMES.wait_s + SLACK_S
         assert await mirrored(near, A)
 
 
