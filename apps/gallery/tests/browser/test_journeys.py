@@ -62,7 +62,7 @@ def test_pages_are_found_by_search_filters_and_turning(visitor: Visit) -> None:
     page.locator("main li h2", has_text=name).wait_for()
     assert "q=" in page.url
 
-    page.get_by_role("link", name=re.compile("Search: show without")).click()
+    page.get_by_role("link", name=re.compile("”: show without")).click()
     page.get_by_role("combobox", name="Any species").select_option("elf")
     page.wait_for_url("**species=elf**")
     page.get_by_role("link", name="All", exact=True).click()

@@ -78,7 +78,7 @@ interface Here {
 /** What the list is narrowed to besides the choices below, each with the way back. */
 function Narrowed({ params, search }: Here) {
   const parts = [
-    ["q", params.q && "Search"],
+    ["q", params.q && `“${params.q}”`],
     ["creator", params.creator && `By ${params.creator}`],
   ] as const;
   return parts.map(

@@ -38,7 +38,7 @@ const nothingYet = () => null;
 
 export function summary({ source, took, origin }: Reading): string {
   const here = duration(took);
-  if (source === "origin") return `${here}, computed just now`;
+  if (source === "origin") return `${here}, computed anew`;
   const how = source === "stale" ? "from cache, being renewed" : "from cache";
   // Below twice as fast, nobody is impressed, and jitter could make it untrue.
   const isWorthTelling = origin !== null && origin > took * 2;

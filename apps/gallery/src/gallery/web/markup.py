@@ -242,8 +242,8 @@ def featured_page(user: UserInfo | None, cards: list[Written]) -> str:
 
 
 def _narrowed(asked: Asked) -> str:
-    creator = asked.narrowed.get("creator")
-    parts = [("q", "Search")] if "q" in asked.narrowed else []
+    words, creator = asked.narrowed.get("q"), asked.narrowed.get("creator")
+    parts = [("q", f"“{words}”")] if words else []
     parts += [("creator", f"By {creator}")] if creator else []
     return "".join(
         f'<a class="button" href="{escape(asked.address(**{name: None, "page": None}))}"'
