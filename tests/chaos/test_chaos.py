@@ -17,13 +17,13 @@ from keepwarm.testing.chaos.stage import Cast
 from keepwarm.testing.chaos.worker import Mutant
 
 CELLS = [
-    Cell(Cast(coherence="strict", seed=1), ("kill-server", "kill-worker"), 4),
-    Cell(Cast(coherence="strict", seed=2), ("failover", "pause-worker"), 5),
-    Cell(Cast(coherence="strict", seed=3), ("lost-pushes", "flush"), 4),
-    Cell(Cast(coherence="strict", seed=4), ("evict", "fork"), 4),
-    Cell(Cast(coherence="strict", seed=5, is_writing=True), ("kill-worker", "cancel"), 5),
-    Cell(Cast(coherence="validate", seed=6), ("partition", "delete-metadata"), 4),
-    Cell(Cast(coherence="bounded", seed=7), ("lost-replies", "clock-worker"), 4),
+    Cell(Cast(coherence="strict", seed=1), ("kill-server", "kill-worker"), 7),
+    Cell(Cast(coherence="strict", seed=2), ("failover", "pause-worker"), 8),
+    Cell(Cast(coherence="strict", seed=3), ("lost-pushes", "flush"), 7),
+    Cell(Cast(coherence="strict", seed=4), ("evict", "fork"), 7),
+    Cell(Cast(coherence="strict", seed=5, is_writing=True), ("kill-worker", "cancel"), 8),
+    Cell(Cast(coherence="validate", seed=6), ("partition", "delete-metadata"), 7),
+    Cell(Cast(coherence="bounded", seed=7), ("lost-replies", "clock-worker"), 7),
 ]
 
 
@@ -38,12 +38,12 @@ async def test_every_promise_is_kept_under_faults(cell: Cell) -> None:
     verdict = result.verdict
     assert result.is_kept, told(result)
     assert (verdict.s1, verdict.s4, verdict.s5, verdict.s6, verdict.s8) == (0, 0, 0, 0, 0)
-    # All of which means something only if there was something to see, on a busy machine too.
+    # All of which means something only if there was something to see.
     assert all(result.injected.get(fault) for fault in cell.faults), result
-    assert verdict.reads > 500
+    assert verdict.reads > 2_000
     assert verdict.hits > verdict.reads / 5
-    assert verdict.overlaps > 5
-    assert verdict.acks > 5
+    assert verdict.overlaps > 20
+    assert verdict.acks > 20
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -155,6 +156,25 @@ async def test_what_is_owed_or_turned_off_is_not_answered_from_what_is_ready(
     assert (await ask(front)).is_hit
     one._wiring.parts.guard.gate.clear(False)
     assert not record.held.stands()
+
+
+async def test_a_loop_that_stood_still_serves_nothing_that_was_ended_meanwhile(
+    ready: tuple[HTTPCache, Cache, Cache, Record], server: EmbeddedServer
+) -> None:
+    """It has heard nothing; whoever ended it waited until what it knew had lapsed."""
+    front, one, _, record = ready
+    before = len(front.desk.app.seen)
+
+    def end() -> None:
+        with Cache(server.url, namespace=one.namespace).blocking() as another:
+            another.invalidate_key("uri:http://site.test/page")
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(end).result()  # this loop stands still until it is done
+
+    assert not record.held.stands()
+    await ask(front)
+    assert len(front.desk.app.seen) == before + 1
 
 
 async def test_a_forked_child_does_not_answer_from_what_its_parent_knew(
