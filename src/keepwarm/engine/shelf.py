@@ -81,16 +81,14 @@ _ANY = Lasting(60.0, 60.0).policy()
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Under which version, of what `driver` hears, an entry's stamps were compared.
+    """Under which version an entry's stamps were compared.
 
-    As `core.mirror.Pulse` says, they need not be compared again while it is the same. In a
-    forked child there is another driver, or none.
+    As `core.mirror.Pulse` says, they need not be compared again while it is the same. A
+    connection that is lost, closed or left behind by a fork ends its lease.
     """
 
     pulse: Pulse
     version: int
-    driver: object
-    cache: BaseCache
     gate: Gate
 
     def stands(self) -> bool:
@@ -100,7 +98,6 @@ class Held:
             time.clock_gettime(SINCE_BOOT) < pulse.lease_until  # first: see Pulse
             and self.version == pulse.version
             and self.gate.is_open
-            and self.driver is self.cache._driver
         )
 
 
@@ -151,8 +148,7 @@ class Shelf:
                 return None
             pulse, version = mirror.pulse, mirror.pulse.version
             is_current = mirror.holds(stored.terms, boot_s())
-        gate = self._guard.gate
-        return Held(pulse, version, driver, self._cache, gate) if is_current else None
+        return Held(pulse, version, self._guard.gate) if is_current else None
 
     def is_within_bound(self, logical: str, stored: Stored, proven_at: float) -> bool:
         """Whether an entry was read so lately that a `Bounded` near tier may serve it.
