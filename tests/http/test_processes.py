@@ -10,6 +10,7 @@ import pytest
 
 from asgi.stage import Answer, Origin, Reply, ask
 from keepwarm import Bounded, Cache, HTTPCache, Shared
+from keepwarm.asgi import library
 from keepwarm.asgi.record import PIECE_BYTES, Record
 from keepwarm.core.times import Times
 from keepwarm.stores.redis.server import EmbeddedServer
@@ -143,6 +144,41 @@ async def test_another_change_costs_a_comparison_and_no_question(
     assert len(front.desk.app.seen) == before
     assert record.held is not held
     assert record.held.stands()
+
+
+async def test_what_was_renewed_is_proven_anew(
+    ready: tuple[HTTPCache, Cache, Cache, Record],
+) -> None:
+    """It may depend on more than what it was proven by."""
+    record = ready[3]
+    record.keep_as(record.stored)
+    assert record.held is None
+
+
+async def test_what_many_ask_for_in_one_turn_is_unpacked_once(
+    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpacked: list[object] = []
+    unpack = library.unpack
+
+    def counted(*arguments: Any) -> Any:
+        unpacked.append(arguments)
+        return unpack(*arguments)
+
+    monkeypatch.setattr(library, "unpack", counted)
+    namespace = f"test-{os.urandom(6).hex()}"
+    async with Cache(server.url, namespace=namespace, near=0) as cache:
+        origin = Origin()
+        origin.default = FRESH
+        front = HTTPCache(origin, cache, declared_only=False)
+        for _ in range(3):
+            await ask(front)
+        unpacked.clear()
+
+        answers = await asyncio.gather(*(ask(front) for _ in range(20)))
+
+        assert {answer.body for answer in answers} == {b"body 1"}
+        assert len(unpacked) == 1
 
 
 async def test_what_is_owed_or_turned_off_is_not_answered_from_what_is_ready(
