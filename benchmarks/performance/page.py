@@ -1,6 +1,6 @@
 """The tables of docs/performance.md."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.performance import goals
@@ -56,44 +56,41 @@ def _compared(title: str, figures: Mapping[str, Any], ours: str) -> str:
 
 
 def _storm(figures: Mapping[str, Any]) -> str:
-    lines = [
+    return _table(
         "**10,000 requests cancelled at random moments**",
-        "",
-        "| | new connections | wrong replies | seconds |",
-        "|---|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {name} | {each['connections']:,} | {each['wrong']} | {each['seconds']:.1f} |"
-        for name, each in figures.items()
-    ]
-    return "\n".join(lines)
+        ("", "new connections", "wrong replies", "seconds"),
+        (
+            (name, f"{each['connections']:,}", str(each["wrong"]), f"{each['seconds']:.1f}")
+            for name, each in figures.items()
+        ),
+    )
 
 
 def _by_entries(figures: Mapping[str, Mapping[str, float]]) -> str:
-    lines = [
+    return _table(
         "**A near hit among so many entries, each asked for at random (µs)**",
-        "",
-        "| entries | keepwarm | a coroutine that looks into a dict |",
-        "|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {int(n):,} | {each['hit_us']:.2f} | {each['dict_us']:.2f} |"
-        for n, each in figures.items()
-    ]
-    return "\n".join(lines)
+        ("entries", "keepwarm", "a coroutine that looks into a dict"),
+        (
+            (f"{int(n):,}", f"{each['hit_us']:.2f}", f"{each['dict_us']:.2f}")
+            for n, each in figures.items()
+        ),
+    )
 
 
 def _by_processes(figures: Mapping[str, Mapping[str, float]]) -> str:
-    lines = [
+    return _table(
         "**Among so many processes with a strict near tier**",
-        "",
-        "| processes | a near hit, µs | an acknowledgement, ms |",
-        "|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {n} | {each['hit_us']:.2f} | {each['ack_ms']:.1f} |" for n, each in figures.items()
-    ]
-    return "\n".join(lines)
+        ("processes", "a near hit, µs", "an acknowledgement, ms"),
+        ((n, f"{each['hit_us']:.2f}", f"{each['ack_ms']:.1f}") for n, each in figures.items()),
+    )
+
+
+def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Names on the left, figures on the right."""
+    first = "---:" if heads[0] else "---"
+    ruler = "|".join([first, *["---:"] * (len(heads) - 1)])
+    lines = [title, "", f"| {' | '.join(heads)} |", f"|{ruler}|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def _hit_ratios(summary: Mapping[str, Any]) -> str:
