@@ -2,7 +2,6 @@
 
 import math
 import os
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -41,6 +40,7 @@ from keepwarm.core.steps import (
     WriteNear,
     WriteShared,
 )
+from keepwarm.dice import DICE
 from keepwarm.engine.call import Call
 from keepwarm.engine.context import RunningFill
 from keepwarm.engine.guard import Guard
@@ -87,7 +87,7 @@ class Parts:
     guard: Guard
     near: NearStore | None = None
     local: MemoryStore | None = None
-    dice: Callable[[], float] = random.random
+    dice: Callable[[], float] = DICE.random
     dropped_at: float = -math.inf
     """When this process last dropped near copies because of an invalidation of its own."""
     fills: int = 0

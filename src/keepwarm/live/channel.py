@@ -19,7 +19,6 @@ the change is told then:
 
 import asyncio
 import json
-import random
 import threading
 from bisect import bisect_right
 from collections import deque
@@ -29,6 +28,7 @@ from typing import Any
 
 from keepwarm.core.mirror import Told
 from keepwarm.core.times import TIMES
+from keepwarm.dice import DICE
 from keepwarm.engine.hearing import Hearing
 from keepwarm.live.signs import Signs
 
@@ -80,7 +80,7 @@ class Channel:
         gather_s: float = GATHER_S,
         spread_s: float = SPREAD_S,
         lapse_s: float = TIMES.writer_s * 1.1,
-        dice: Callable[[], float] = random.random,
+        dice: Callable[[], float] = DICE.random,
     ) -> None:
         self._hearing, self._signs = hearing, signs
         self._gather_s, self._spread_s, self._lapse_s = gather_s, spread_s, lapse_s

@@ -13,7 +13,6 @@ process hears who has confirmed its own changes, and whose fills have ended.
 
 import asyncio
 import contextlib
-import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -25,6 +24,7 @@ from keepwarm.core.heard import Heard
 from keepwarm.core.mirror import Mirror
 from keepwarm.core.steps import Changed, Handed, Holder, Renewed, Strike
 from keepwarm.core.times import Times
+from keepwarm.dice import DICE
 from keepwarm.ports import StoreAway
 from keepwarm.stores.memory import new_nonce
 from keepwarm.stores.redis.dialing import dial
@@ -167,7 +167,7 @@ class Link:
                     self._up(wire)
                     return
                 self._down("unreachable")
-            pause_s = self._times.reconnect_s * random.uniform(0.5, 1.5)
+            pause_s = self._times.reconnect_s * DICE.uniform(0.5, 1.5)
             try:
                 async with asyncio.timeout(pause_s):
                     await self._hurry.wait()
