@@ -12,6 +12,7 @@ import { Header } from "./shell/header";
 import { Modes } from "./shell/modes";
 import { Offline } from "./shell/offline";
 import { Boundary } from "./ui/boundary";
+import { Said } from "./ui/said";
 import { useSearch } from "./ui/search";
 import { Empty } from "./ui/states";
 
@@ -44,6 +45,7 @@ export function App() {
         </Boundary>
       </Main>
       <Footer />
+      <Said />
     </>
   );
 }
@@ -133,6 +135,6 @@ function Home({ user, home }: { user: User | null; home: Mode }) {
 /** For those who are signed in; others are asked to, and come back here. */
 function Members({ user, children }: { user: User | null; children: (user: User) => ReactNode }) {
   const [path] = useLocation();
-  if (!user) return <Redirect to={`/sign-in?next=${encodeURIComponent(path)}`} replace />;
+  if (!user) return <Redirect to={`/sign-in?next=${encodeURIComponent(path)}&for=page`} replace />;
   return <Suspense fallback={WAITING}>{children(user)}</Suspense>;
 }

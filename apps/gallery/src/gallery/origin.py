@@ -12,11 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol, TypeVar
 
-from sqlalchemy import exists, select
-
 from gallery.data import queries
 from gallery.data.database import Database
-from gallery.data.models import Interaction
 from gallery.data.values import (
     Card,
     CharacterDetail,
@@ -24,7 +21,6 @@ from gallery.data.values import (
     ImageInfo,
     ImageKind,
     JobInfo,
-    Kind,
     Mode,
     PreferencesInfo,
     Scores,
@@ -177,13 +173,12 @@ class Origin:
             return await queries.preferences(session, user_id)
 
     async def likes(self, user_id: int, character_id: int) -> bool:
-        mine = exists().where(
-            Interaction.user_id == user_id,
-            Interaction.character_id == character_id,
-            Interaction.kind == Kind.LIKE,
-        )
         async with self._database.session() as session:
-            return bool(await session.scalar(select(mine)))
+            return await queries.has_liked(session, user_id, character_id)
+
+    async def like_count(self, character_id: int) -> int | None:
+        async with self._database.session() as session:
+            return await queries.like_count(session, character_id)
 
     async def media(
         self, kind: PictureKind, id: int, digest: str, width: int, format: PictureFormat

@@ -204,6 +204,19 @@ async def test_views_are_counted_but_end_nothing(site):
     assert after["view_count"] == before["view_count"] + 1
 
 
+async def test_like_costs_no_reading_of_the_character_itself(site):
+    one, stranger = await site.visitor("u1"), await site.visitor()
+
+    async def misses() -> dict[str, int]:
+        await stranger.read("/api/characters/5")
+        counted = site.cache.stats().policies
+        return {name: counted[name].misses for name in ("character-detail", "like")}
+
+    before = await misses()
+    await one.post("/api/characters/5/like")
+    assert await misses() == {**before, "like": before["like"] + 1}
+
+
 async def test_ones_own_like_shows_at_once_and_to_nobody_else(site):
     one, other, stranger = await site.visitor("u1"), await site.visitor("u2"), await site.visitor()
     made = await other.own_character()
@@ -212,12 +225,12 @@ async def test_ones_own_like_shows_at_once_and_to_nobody_else(site):
     assert (await other.read(path))["liked"] is False
     assert (await stranger.read(path))["liked"] is None
 
-    assert (await one.post(f"{path}/like")).json() == {"liked": True}
+    assert (await one.post(f"{path}/like")).json()["liked"] is True
     assert (await one.read(path))["liked"] is True
     assert (await other.read(path))["liked"] is False
     assert await other.cached(path) == "HIT"
 
-    assert (await one.delete(f"{path}/like")).json() == {"liked": False}
+    assert (await one.delete(f"{path}/like")).json()["liked"] is False
     assert (await one.read(path))["liked"] is False
 
 

@@ -163,6 +163,23 @@ async def test_writes_end_the_readers_own_stored_responses(site):
     assert all("music" not in card["tags"] for card in featured["items"])
 
 
+async def test_like_is_counted_at_once_for_everybody_who_looks_at_the_character(site):
+    one, other, stranger = await site.visitor("u1"), await site.visitor("u2"), await site.visitor()
+    everybody = (one, other, stranger)
+    made = await other.own_character()
+    path = f"/api/characters/{made['id']}"
+    for count, (reader, write) in enumerate(
+        ((one, "post"), (other, "post"), (one, "post"), (other, "delete"))
+    ):
+        expected = (1, 2, 2, 1)[count]
+        for each in everybody:
+            await get_until_stored(each, path)
+        told = await getattr(reader, write)(f"{path}/like")
+        assert told.json() == {"liked": write == "post", "like_count": expected}
+        for each in everybody:
+            assert (await each.read(path))["like_count"] == expected
+
+
 async def test_signing_out_ends_what_was_stored_for_the_session(site):
     visitor = await site.visitor("u1")
     kept = dict(visitor.cookies)

@@ -49,6 +49,12 @@ export interface Character {
   can_edit: boolean;
 }
 
+/** What liking, and taking it back, are answered by. */
+export interface Likes {
+  liked: boolean;
+  like_count: number;
+}
+
 export interface Image {
   id: number;
   owner_id: number;

@@ -7,7 +7,17 @@ import { type QueryClient, useMutation, useQueryClient } from "@tanstack/react-q
 import { call } from "./client";
 import { reconnect } from "./live";
 import { queries } from "./queries";
-import type { Card, Cards, Character, CharacterInput, Image, Job, Me, Preferences } from "./types";
+import type {
+  Card,
+  Cards,
+  Character,
+  CharacterInput,
+  Image,
+  Job,
+  Likes,
+  Me,
+  Preferences,
+} from "./types";
 
 const marked = (client: QueryClient, ...key: unknown[]) =>
   client.invalidateQueries({ queryKey: key });
@@ -18,12 +28,19 @@ export function useLike(id: number) {
   const { queryKey } = queries.character(id);
   return useMutation({
     mutationFn: (liked: boolean) =>
-      call<{ liked: boolean }>(`/api/characters/${id}/like`, { method: liked ? "POST" : "DELETE" }),
+      call<Likes>(`/api/characters/${id}/like`, { method: liked ? "POST" : "DELETE" }),
     onMutate: async (liked) => {
       await client.cancelQueries({ queryKey });
       const before = client.getQueryData(queryKey);
       client.setQueryData(queryKey, (found) => found && withLike(found, liked));
       return { before };
+    },
+    onSuccess: (told) => {
+      client.setQueryData(queryKey, (found) => found && { ...found, ...told });
+      // Cards count likes late; what one did oneself shows in them at once all the same.
+      inLists(client, (cards) =>
+        cards.map((card) => (card.id === id ? { ...card, like_count: told.like_count } : card)),
+      );
     },
     onError: (_error, _liked, made) => {
       if (made?.before) client.setQueryData(queryKey, made.before);
@@ -34,7 +51,6 @@ export function useLike(id: number) {
 /** `found` as it looks to somebody who likes it, or no longer does. */
 export function withLike(found: Character, liked: boolean): Character {
   if (found.liked === liked) return found;
-  // The count may be minutes old; one's own change shows in it at once all the same.
   return { ...found, liked, like_count: Math.max(0, found.like_count + (liked ? 1 : -1)) };
 }
 

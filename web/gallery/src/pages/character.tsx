@@ -11,6 +11,7 @@ import { LARGE_SIZES } from "../cards/peek";
 import { Portrait } from "../cards/portrait";
 import { count, plural } from "../cards/words";
 import { Confirm } from "../ui/confirm";
+import { say } from "../ui/said";
 import { Failed, Refusal } from "../ui/states";
 import { useTitle } from "../ui/title";
 import css from "./character.module.css";
@@ -159,7 +160,7 @@ function Like({ found, user }: { found: Found; user: User | null }) {
     return (
       <Link
         className="button"
-        href={`/sign-in?next=${encodeURIComponent(`/characters/${found.id}`)}`}
+        href={`/sign-in?next=${encodeURIComponent(`/characters/${found.id}`)}&for=like`}
       >
         {label}
       </Link>
@@ -188,7 +189,9 @@ function AddImage({ id, username }: { id: number; username: string }) {
   const choose = (event: ChangeEvent<HTMLInputElement>) => {
     const [file] = event.target.files ?? [];
     event.target.value = ""; // so that the same file can be chosen again
-    if (file) upload.mutate({ file, characterId: id });
+    if (file) {
+      upload.mutate({ file, characterId: id }, { onSuccess: () => say("Added the image.") });
+    }
   };
   return (
     <>
@@ -214,6 +217,10 @@ interface RemovalProps extends Omit<ShownProps, "user"> {
 
 function Removal({ found, remove, onClose }: RemovalProps) {
   const [, go] = useLocation();
+  const gone = () => {
+    say(`Deleted ${found.name}.`);
+    go("/mine");
+  };
   return (
     <Confirm
       title={`Delete ${found.name}?`}
@@ -221,7 +228,7 @@ function Removal({ found, remove, onClose }: RemovalProps) {
       isPending={remove.isPending}
       error={remove.error}
       onClose={onClose}
-      onConfirm={() => remove.mutate(undefined, { onSuccess: () => go("/mine") })}
+      onConfirm={() => remove.mutate(undefined, { onSuccess: gone })}
     >
       <p>The character goes with its likes and images. This cannot be undone.</p>
     </Confirm>

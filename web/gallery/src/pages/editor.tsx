@@ -6,6 +6,7 @@ import { explained } from "../api/refused";
 import type { Character, CharacterInput } from "../api/types";
 import { useCreate, useEdit } from "../api/writes";
 import forms from "../ui/forms.module.css";
+import { say } from "../ui/said";
 import { Failed, Refusal } from "../ui/states";
 import { useTitle } from "../ui/title";
 
@@ -24,7 +25,12 @@ export function Create() {
       error={create.error}
       back="/mine"
       onSave={(input) =>
-        create.mutate(input, { onSuccess: (made) => go(`/characters/${made.id}`) })
+        create.mutate(input, {
+          onSuccess: (made) => {
+            say(`Created ${made.name}.`);
+            go(`/characters/${made.id}`);
+          },
+        })
       }
     />
   );
@@ -66,7 +72,15 @@ function Change({ found }: { found: Character }) {
 
   const save = (input: CharacterInput, version: number) => {
     setWanted(input);
-    edit.mutate({ ...input, version }, { onSuccess: () => go(shown) });
+    edit.mutate(
+      { ...input, version },
+      {
+        onSuccess: (made) => {
+          say(`Saved ${made.name}.`);
+          go(shown);
+        },
+      },
+    );
   };
   const newest = () => client.query({ ...queries.character(found.id), staleTime: 0 });
 
@@ -133,17 +147,25 @@ function Editor({ title, verb, before, isPending, error, back, onSave, children 
     <form className={forms.form} onSubmit={submit}>
       <h1>{title}</h1>
       <label>
-        Name
-        <input name="name" required maxLength={120} defaultValue={before.name} autoComplete="off" />
+        <span>Name {MUST}</span>
+        <input
+          name="name"
+          required
+          maxLength={120}
+          defaultValue={before.name}
+          onInput={refuseBlank}
+          autoComplete="off"
+        />
       </label>
       <label>
-        Story
+        <span>Story {MUST}</span>
         <textarea
           name="description"
           required
           maxLength={4000}
           rows={7}
           defaultValue={before.description}
+          onInput={refuseBlank}
         />
       </label>
       <label>
@@ -163,11 +185,13 @@ function Editor({ title, verb, before, isPending, error, back, onSave, children 
       </label>
       <fieldset>
         <legend>Portrait</legend>
-        <p>It is painted from these. What you leave open, chance decides.</p>
+        <p>It is painted from these. Choose a species; chance decides what else you leave open.</p>
         <div className={`${forms.grid} ${forms.words}`}>
           {Object.entries(known).map(([name, choices]) => (
             <label key={name}>
-              {labelled(name)}
+              <span>
+                {labelled(name)} {name === REQUIRED && MUST}
+              </span>
               <select
                 name={`attribute:${name}`}
                 required={name === REQUIRED}
@@ -200,6 +224,14 @@ function Editor({ title, verb, before, isPending, error, back, onSave, children 
 
 /** Lists are narrowed by it, so everybody has one. */
 const REQUIRED = "species";
+
+const MUST = <small>required</small>;
+
+/** What holds nothing but spaces is empty to the server, too. */
+function refuseBlank({ currentTarget }: FormEvent<HTMLInputElement | HTMLTextAreaElement>) {
+  const isBlank = currentTarget.value !== "" && currentTarget.value.trim() === "";
+  currentTarget.setCustomValidity(isBlank ? "Spaces alone say nothing." : "");
+}
 
 const labelled = (name: string): string => {
   const words = name.replaceAll("_", " ").replace("hue", "colour");

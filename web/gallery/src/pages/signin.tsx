@@ -3,9 +3,19 @@ import { Redirect } from "wouter";
 import type { User } from "../api/types";
 import { useSignIn } from "../api/writes";
 import forms from "../ui/forms.module.css";
+import { say } from "../ui/said";
 import { useSearch } from "../ui/search";
 import { Refusal } from "../ui/states";
 import { useTitle } from "../ui/title";
+
+/** What brought somebody here who did not ask to sign in. */
+const WHY = new Map([
+  [
+    "like",
+    "Everybody’s like counts once, so tell us who you are. Then you come back and can like.",
+  ],
+  ["page", "This page is for who is signed in. You get there as soon as you are."],
+]);
 
 /** Signing in, or becoming somebody who can; afterwards on to where one wanted to go. */
 export function SignIn({ user }: { user: User | null }) {
@@ -13,15 +23,17 @@ export function SignIn({ user }: { user: User | null }) {
   const search = useSearch();
   const enter = useSignIn(isNew ? "/api/auth/register" : "/api/auth/login");
   const title = isNew ? "Make an account" : "Sign in";
+  const why = WHY.get(new URLSearchParams(search).get("for") ?? "");
   useTitle(title);
 
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const given = new FormData(event.currentTarget);
-    enter.mutate({
-      username: String(given.get("username")),
-      password: String(given.get("password")),
-    });
+    const username = String(given.get("username"));
+    enter.mutate(
+      { username, password: String(given.get("password")) },
+      { onSuccess: () => say(`Signed in as ${username}.`) },
+    );
   }
 
   // Not where the answer comes in: a page for members would not know them yet, and send them back.
@@ -30,6 +42,7 @@ export function SignIn({ user }: { user: User | null }) {
   return (
     <form className={forms.narrow} onSubmit={submit}>
       <h1>{title}</h1>
+      {why && <p>{why}</p>}
       <label>
         Name
         <input

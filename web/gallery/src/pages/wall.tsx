@@ -77,17 +77,21 @@ interface Here {
 
 /** What the list is narrowed to besides the choices below, each with the way back. */
 function Narrowed({ params, search }: Here) {
+  const isPart = params.q && params.mode !== "all";
   const parts = [
-    ["q", params.q && `“${params.q}”`],
-    ["creator", params.creator && `By ${params.creator}`],
+    ["q", params.q && `“${params.q}”`, null],
+    ["mode", isPart && `Only in ${titleOf(params.mode)}`, "all"],
+    ["creator", params.creator && `By ${params.creator}`, null],
+    ["species", params.species, null],
+    ["tag", params.tag, null],
   ] as const;
   return parts.map(
-    ([name, label]) =>
+    ([name, label, without]) =>
       label && (
         <Link
           key={name}
           className="button"
-          href={wallAddress(search, { [name]: null, page: null })}
+          href={wallAddress(search, { [name]: without, page: null })}
           aria-label={`${label}: show without`}
         >
           {`${label} ×`}

@@ -6,8 +6,8 @@ export function Footer() {
   return (
     <footer className={css.footer}>
       <p>
-        Every portrait is painted from its character’s seed when somebody first looks, and kept by
-        keepwarm.
+        Every portrait is painted when somebody first looks at it, and kept by keepwarm for
+        everybody after.
       </p>
       <p className={css.links}>
         <a href="/docs">API</a>

@@ -3,6 +3,7 @@ import { Link, useLocation } from "wouter";
 import { wallAddress } from "../api/params";
 import type { User } from "../api/types";
 import { useSignOut } from "../api/writes";
+import { say } from "../ui/said";
 import { useSearch } from "../ui/search";
 import css from "./header.module.css";
 
@@ -70,9 +71,13 @@ function Account({ user }: { user: User }) {
   const [, go] = useLocation();
   const out = useSignOut();
   const close = () => menu.current?.hidePopover();
+  const gone = () => {
+    say("Signed out.");
+    go("/");
+  };
   const leave = () => {
     close();
-    out.mutate(undefined, { onSuccess: () => go("/") });
+    out.mutate(undefined, { onSuccess: gone });
   };
   const entry = (href: string, label: string) => (
     <li>

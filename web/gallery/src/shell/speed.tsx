@@ -9,9 +9,13 @@ export function Speed() {
   return (
     <details className={css.speed} data-source={reading.source}>
       <summary>
-        <span className="unseen">How fast was this? </span>
+        <span className={css.lead}>This page took </span>
         {summary(reading)}
       </summary>
+      <p>
+        keepwarm keeps what was computed once, and ends it the moment that somebody changes what it
+        was computed from.
+      </p>
       <dl>
         <dt>Answered from</dt>
         <dd>{where(reading.source)}</dd>

@@ -55,6 +55,12 @@ async def has_liked(session: AsyncSession, user_id: int, character_id: int) -> b
     return bool(await session.scalar(select(exists().where(*_liked(user_id, character_id)))))
 
 
+async def like_count(session: AsyncSession, character_id: int) -> int | None:
+    """By how many a character is liked; None if there is no such character."""
+    found = select(m.Character.like_count).where(m.Character.id == character_id)
+    return await session.scalar(found)
+
+
 def _liked(user_id: int, character_id: int) -> tuple[Any, ...]:
     i = m.Interaction
     return (i.user_id == user_id, i.character_id == character_id, i.kind == Kind.LIKE)

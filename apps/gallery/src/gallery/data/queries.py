@@ -4,7 +4,7 @@ from gallery.data.accounts import credentials, find_session, user
 from gallery.data.characters import cards, detail, similar, species, tag_names
 from gallery.data.featuring import global_scores, tastes
 from gallery.data.images import character_images, image, image_bytes, user_images
-from gallery.data.interactions import has_liked
+from gallery.data.interactions import has_liked, like_count
 from gallery.data.jobs import job
 from gallery.data.lists import list_ids
 from gallery.data.preferences import preferences
@@ -22,6 +22,7 @@ __all__ = [
     "image",
     "image_bytes",
     "job",
+    "like_count",
     "list_ids",
     "preferences",
     "similar",

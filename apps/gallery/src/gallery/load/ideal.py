@@ -144,6 +144,10 @@ def liked(user_id: int, id: int) -> Touch:
     return Touch(tag, "like", (tag,))
 
 
+def likes_of(id: int) -> Touch:
+    return Touch(f"likes:{id}", "like", (f"likes:{id}", f"character:{id}"))
+
+
 def cards(ids: Iterable[int]) -> list[Touch]:
     return [Touch(f"card:{id}", "character-card", (f"character:{id}",)) for id in ids]
 
@@ -171,8 +175,10 @@ def _touches(exchange: Exchange) -> list[Touch]:
             return [first, *_cards_of(exchange)]
         case Kind.DETAIL:
             found = [detail(id, exchange.status)]
-            if user_id is not None and exchange.status == 200:
-                found.append(liked(user_id, id))
+            if exchange.status == 200:
+                found.append(likes_of(id))
+                if user_id is not None:
+                    found.append(liked(user_id, id))
             return found
         case Kind.SIMILAR:
             found = [detail(id, exchange.status)]
@@ -213,20 +219,24 @@ def _read_back(exchange: Exchange) -> list[Touch]:
     user_id = request.user_id
     match request.kind:
         case Kind.EDIT if user_id is not None:
-            return [detail(request.character_id), liked(user_id, request.character_id)]
-        case Kind.CREATE:
-            return [detail(msgspec.json.decode(exchange.body, type=_Item).id)]
+            return _in_full(request.character_id, user_id)
+        case Kind.CREATE if user_id is not None:
+            return _in_full(msgspec.json.decode(exchange.body, type=_Item).id, user_id)
         case Kind.SET_PREFERENCES if user_id is not None:
             return [preferences(user_id)]
         case _:
             return []
 
 
+def _in_full(id: int, user_id: int) -> list[Touch]:
+    return [detail(id), likes_of(id), liked(user_id, id)]
+
+
 def _ended(exchange: Exchange) -> tuple[str, ...]:
     request, id = exchange.request, exchange.request.character_id
     match request.kind:
         case Kind.LIKE | Kind.UNLIKE:
-            return (f"like:{request.user_id}:{id}",)
+            return (f"like:{request.user_id}:{id}", f"likes:{id}")
         case Kind.EDIT:
             return (f"character:{id}", TRAITS)
         case Kind.CREATE if exchange.is_failed:

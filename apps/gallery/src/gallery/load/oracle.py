@@ -28,7 +28,8 @@ from gallery.load.requests import WRITES, Kind
 from gallery.origin import rounded
 
 #: Fields that may be as old as a policy lets an entry become: they must hold what the
-#: counters held at some moment in that time, both at the same moment.
+#: counters held at some moment in that time, both at the same moment. But the likes that a
+#: character's own page counts are of now.
 AGE_TOLERANT = ("like_count", "view_count")
 #: Orders that likes and views move without ending the copies: they must be right after
 #: some prefix of the interactions in that time.
@@ -251,6 +252,9 @@ class Oracle:
         effects, said, exchange = self._replay.effects, case.said, case.exchange
         for id, counts in said.counts:
             allowed = effects.counts(id, case.first_tolerant, case.last_like)
+            if exchange.request.kind is Kind.DETAIL:
+                now = {likes for likes, _ in effects.counts(id, case.first_like, case.last_like)}
+                allowed = {(likes, views) for likes in now for _, views in allowed}
             if counts not in allowed:
                 return f"counts of {id} were {counts}, never allowed: {sorted(allowed)[:5]}"
         if said.liked is not None and exchange.request.user_id is not None:

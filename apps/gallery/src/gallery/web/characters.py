@@ -91,6 +91,18 @@ async def featured(parts: Reach, user: MaybeUser) -> Response:
     return answer_for_reader(FeaturedView(user is not None, found.as_of, items))
 
 
+async def in_full(parts: Parts, found: CharacterDetail, user: UserInfo | None) -> CharacterView:
+    """`found` as `user` may see it, with the likes of now."""
+    count = await parts.reads.like_count(found.id)
+    return character_view(
+        found,
+        parts.studio,
+        like_count=found.like_count if count is None else count,  # it is being deleted
+        liked=await parts.reads.likes(user.id, found.id) if user else None,
+        can_edit=user is not None and may_change(user, found.creator_id),
+    )
+
+
 @router.get("/facets", responses=answers(FacetsView), summary="What lists can be narrowed to")
 async def facets(parts: Reach) -> Response:
     found = await parts.reads.facets()
@@ -123,7 +135,7 @@ async def create(form: CharacterForm, parts: Reach, user: SignedIn) -> Response:
         write.ends(*caching.character_created(changed))
     made = await existing(parts, changed.character_ids[0])
     headers = {**write.headers, "Location": f"/api/characters/{made.id}"}
-    return answer(character_view(made, parts.studio, liked=False, can_edit=True), 201, headers)
+    return answer(await in_full(parts, made, user), 201, headers)
 
 
 @router.get(
@@ -131,10 +143,7 @@ async def create(form: CharacterForm, parts: Reach, user: SignedIn) -> Response:
 )
 async def detail(character_id: CharacterId, parts: Reach, user: MaybeUser) -> Response:
     found = await existing(parts, character_id)
-    liked = await parts.reads.likes(user.id, character_id) if user else None
-    can_edit = user is not None and may_change(user, found.creator_id)
-    view = character_view(found, parts.studio, liked=liked, can_edit=can_edit)
-    return answer_for_reader(view)
+    return answer_for_reader(await in_full(parts, found, user))
 
 
 @router.patch(
@@ -160,10 +169,7 @@ async def change(
         )
         write.ends(*caching.character_edited(changed))
     now = await existing(parts, character_id)
-    liked = await parts.reads.likes(user.id, character_id)
-    return answer(
-        character_view(now, parts.studio, liked=liked, can_edit=True), headers=write.headers
-    )
+    return answer(await in_full(parts, now, user), headers=write.headers)
 
 
 @router.delete(
@@ -214,7 +220,8 @@ async def like(character_id: CharacterId, parts: Reach, user: SignedIn) -> Respo
     async with parts.writes.transaction() as write:
         await writes.like(write.session, character_id, user_id=user.id, now=parts.clock())
         write.ends(*caching.like_changed(user.id, character_id))
-    return answer(LikeView(True), headers=write.headers)
+        count = await queries.like_count(write.session, character_id)
+    return answer(LikeView(True, count or 0), headers=write.headers)
 
 
 @router.delete(
@@ -226,7 +233,8 @@ async def unlike(character_id: CharacterId, parts: Reach, user: SignedIn) -> Res
     async with parts.writes.transaction() as write:
         await writes.unlike(write.session, character_id, user_id=user.id)
         write.ends(*caching.like_changed(user.id, character_id))
-    return answer(LikeView(False), headers=write.headers)
+        count = await queries.like_count(write.session, character_id)
+    return answer(LikeView(False, count or 0), headers=write.headers)
 
 
 @router.post(

@@ -243,12 +243,19 @@ def featured_page(user: UserInfo | None, cards: list[Written]) -> str:
 
 def _narrowed(asked: Asked) -> str:
     words, creator = asked.narrowed.get("q"), asked.narrowed.get("creator")
-    parts = [("q", f"“{words}”")] if words else []
-    parts += [("creator", f"By {creator}")] if creator else []
+    is_part = words and asked.mode is not Mode.ALL
+    parts = [
+        ("q", words and f"“{words}”", None),
+        ("mode", is_part and f"Only in {TITLES[asked.mode]}", "all"),
+        ("creator", creator and f"By {creator}", None),
+        ("species", asked.narrowed.get("species"), None),
+        ("tag", asked.narrowed.get("tag"), None),
+    ]
     return "".join(
-        f'<a class="button" href="{escape(asked.address(**{name: None, "page": None}))}"'
+        f'<a class="button" href="{escape(asked.address(**{name: without, "page": None}))}"'
         f' aria-label="{escape(label)}: show without">{escape(label)} ×</a>'
-        for name, label in parts
+        for name, label, without in parts
+        if label
     )
 
 

@@ -67,7 +67,8 @@ def _doing(found: CharacterView, user: UserInfo | None) -> str:
         f'<span class="unseen"> {likes_word(found.like_count)}</span></span>'
     )
     if user is None:
-        return f'<a class="button" href="/sign-in?next=%2Fcharacters%2F{found.id}">{label}</a>'
+        href = f"/sign-in?next=%2Fcharacters%2F{found.id}&amp;for=like"
+        return f'<a class="button" href="{href}">{label}</a>'
     refusal = '<div class="character-refusal"></div>'
     parts = [
         f'<button type="button" aria-pressed="{str(liked).lower()}">{label}</button>{refusal}'

@@ -22,7 +22,8 @@ from starlette.staticfiles import StaticFiles
 
 from gallery.data.values import Filters, Mode, PreferencesInfo, UserInfo
 from gallery.web import markup, shell
-from gallery.web.context import Parts, Reach, may_change, whoever_asks
+from gallery.web.characters import in_full
+from gallery.web.context import Parts, Reach, whoever_asks
 from gallery.web.forms import LARGEST_ID, LAST_PAGE
 from gallery.web.frontend import Frontend
 from gallery.web.guards import page_policy
@@ -31,7 +32,7 @@ from gallery.web.markup_character import character_page
 from gallery.web.media import IMMUTABLE
 from gallery.web.problems import not_found
 from gallery.web.shell import Page
-from gallery.web.views import ImagesView, card_views, character_view, image_view
+from gallery.web.views import ImagesView, card_views, image_view
 from keepwarm import FillTimeout, Overloaded, collect
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -150,16 +151,14 @@ async def _character(
     stamps = Stamps(request)
     with stamps.of("character"):
         found = await parts.reads.character(character_id) if character_id <= LARGEST_ID else None
-        liked = await parts.reads.likes(user.id, found.id) if user and found else None
-    if found is None:
+        view = await in_full(parts, found, user) if found else None
+    if found is None or view is None:
         return await _plain(request, parts, user, "Not in the gallery", status=404)
-    can_edit = user is not None and may_change(user, found.creator_id)
     with stamps.of("images"):
         images = await parts.reads.character_images(found.id)
     with stamps.of("similar"):
         similar = await parts.reads.similar(found.id)
         cards = await card_views(similar, parts.reads, parts.studio)
-    view = character_view(found, parts.studio, liked=liked, can_edit=can_edit)
     shown = [image_view(each, parts.studio) for each in images]
     preferences = await parts.reads.preferences(user.id) if user else None
     first = {

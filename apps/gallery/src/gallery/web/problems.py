@@ -79,6 +79,22 @@ def _input_name(location: tuple[Any, ...]) -> str:
     return ".".join(rest) or "body"
 
 
+def _why(refused: dict[str, Any]) -> str:
+    """What is wrong with an input, for who filled in a form; pydantic's words for the rest."""
+    bounds = refused.get("ctx", {})
+    match refused["type"]:
+        case "missing":
+            return "It is required."
+        case "string_too_short" if bounds["min_length"] == 1:
+            return "It is empty. Spaces do not count."
+        case "string_too_long":
+            return f"It is longer than {bounds['max_length']} characters."
+        case "too_long":
+            return f"There are more than {bounds['max_length']}."
+        case _:
+            return str(refused["msg"])
+
+
 def install_problems(app: FastAPI) -> None:
     """Make every error of `app` answer as a ProblemAnswer."""
 
@@ -130,7 +146,7 @@ def install_problems(app: FastAPI) -> None:
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         # The refused input itself is not repeated: it may be a password.
         fields = tuple(
-            FieldProblem(_input_name(each["loc"]), str(each["msg"])) for each in error.errors()
+            FieldProblem(_input_name(each["loc"]), _why(each)) for each in error.errors()
         )
         named = ", ".join(sorted({each.field for each in fields}))
         return answer_of(

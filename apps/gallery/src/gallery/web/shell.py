@@ -124,9 +124,10 @@ def _collections(here: Mode | None) -> str:
 
 _CURRENT = ' aria-current="page"'
 _FOOTER = (
-    '<footer class="footer-footer"><p>Every portrait is painted from its character’s seed when'
-    " somebody first looks, and kept by keepwarm.</p>"
+    '<footer class="footer-footer"><p>Every portrait is painted when somebody first looks at it,'
+    " and kept by keepwarm for everybody after.</p>"
     '<p class="footer-links"><a href="/docs">API</a>'
     '<a href="/api/cache/health">Cache health</a>'
     '<button type="button" class="quiet">Light or dark</button></p></footer>'
+    '<p class="said-said" role="status"></p>'
 )
