@@ -1,6 +1,7 @@
 """While the store is away every call is answered, at once and right; then hits come back."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import redis
 
 from degradation.conftest import POLICIES, TIMEOUT_S, promptly, until
+from fairness import now_s
 from keepwarm import Cache, NotAcknowledged, collect
 from keepwarm.core.outcome import Reason, Tier
 from keepwarm.stores.redis.server import EmbeddedServer, free_port
@@ -350,3 +352,33 @@ async def test_a_server_that_is_loading(make: Make) -> None:
             with collect() as outcomes:
                 await cache.get_or_set("k", row.load, "p")
             assert outcomes[0].hit
+
+
+@pytest.mark.parametrize("what", ["health", "invalidate"])
+async def test_asking_again_and_again_does_not_keep_the_store_away(
+    make: Make, server: EmbeddedServer, what: str
+) -> None:
+    """Without a pause between: the refusals that come at once leave the loop a turn, too.
+
+    1. The store stops answering, so that the connection is given up after timeouts.
+    2. It is back.  3. Somebody asks in a loop that waits for nothing else.
+    """
+    async with make(server.url) as cache:
+        await cache.set("k", 1, "p")
+        server.freeze()
+        try:
+            async with asyncio.timeout(20):
+                while not cache._wiring.parts.guard.is_open:
+                    with contextlib.suppress(NotAcknowledged):
+                        await cache.invalidate("row")
+        finally:
+            server.thaw()
+        end = now_s() + 10
+        while True:
+            assert now_s() < end, "nobody else had a turn of the loop"
+            if what == "health" and (await cache.health()).status == "healthy":
+                return
+            if what == "invalidate":
+                with contextlib.suppress(NotAcknowledged):
+                    await cache.invalidate("row")
+                    return

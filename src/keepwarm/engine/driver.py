@@ -92,7 +92,7 @@ class AsyncDriver:
         if self._parts.local is not None:
             return cast("Seen", self.answers.here(step))
         if guard.is_open:
-            return cast("Away", self.answers.unasked(step, guard.why))
+            return cast("Away", await self._unasked(step))
         assert self._shared is not None
         try:
             seen = cast("Seen", await self._shared.answer(step))
@@ -161,7 +161,7 @@ class AsyncDriver:
         if known is not None:
             return known
         if self.answers.is_barred(step):
-            return self.answers.unasked(step, guard.why)
+            return await self._unasked(step)
         assert self._shared is not None
         debt, sent_at = guard.debt, self._parts.clock.mono()
         try:
@@ -172,6 +172,16 @@ class AsyncDriver:
             self.answers.cut_short(step)
             raise
         return self.answers.came(step, reply, debt)
+
+    async def _unasked(self, step: Step[Any]) -> Any:
+        """What it means that the store is not asked while it is away.
+
+        It costs a turn of the loop: who asks again and again, waiting for nothing, would
+        otherwise keep it from connecting, and so the store away for ever.
+        """
+        reply = self.answers.unasked(step, self._parts.guard.why)
+        await asyncio.sleep(0)
+        return reply
 
     # Fills.
 
