@@ -198,9 +198,9 @@ compares cached calls, of which a page of 24 cards makes 25.
 from before the load, and asks an app with its cache switched off what each request had
 been answered at each version that was current between its sending and its arrival. An
 answer that equals none of them is wrong. Only two things may be older, within what a
-policy allows: counts of views, and of likes on cards (which must then have been the counters'
-values at one moment), and orders that likes and views move (which must be right after
-some prefix of them). Rankings are recomputed for the ten minutes that the answer names.
+policy allows: counts of views (which must then have been the counter's value at one
+moment), and orders that likes and views move (which must be right after some prefix of
+them). Rankings are recomputed for the ten minutes that the answer names.
 At the end the replayed database must equal the one that the load left. A test drops the
 invalidations, and the oracle finds it out.
 

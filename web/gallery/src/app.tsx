@@ -50,6 +50,12 @@ export function App() {
   );
 }
 
+/** What a page is about: filters and its number do not make another of it, a question does. */
+function subjectOf(address: string): string {
+  const [path, search] = address.split("?");
+  return `${path}?${new URLSearchParams(search).get("q") ?? ""}`;
+}
+
 /** Going to another page begins at its top, for the eye and for whoever listens. */
 function Main({ children }: { children: ReactNode }) {
   const [path] = useLocation();
@@ -66,7 +72,7 @@ function Main({ children }: { children: ReactNode }) {
   }, []);
   useEffect(() => {
     if (shown.current === path + search) return;
-    const isOtherPage = shown.current.split("?")[0] !== path;
+    const isOtherPage = subjectOf(shown.current) !== subjectOf(path + search);
     shown.current = path + search;
     if (!isBack.current) scrollTo(0, 0);
     isBack.current = false;

@@ -26,4 +26,4 @@ const app = (
 // As a transition, which is done in slices: whoever scrolls meanwhile is not held up.
 if (told.is_written) startTransition(() => void hydrateRoot(root, app));
 else createRoot(root).render(app);
-tellOfThePage();
+tellOfThePage(told, location.search);

@@ -82,7 +82,7 @@ test("a speed is told with what it spared only where that is much", () => {
   const hit = { source: "memory", took: 0.42, origin: 84, age: null } as const;
   expect(summary(hit)).toBe("0.42 ms from cache, 84 ms without");
   expect(summary({ ...hit, origin: 0.5 })).toBe("0.42 ms from cache");
-  expect(summary({ ...hit, source: "origin", took: 1240 })).toBe("1.2 s, computed anew");
+  expect(summary({ ...hit, source: "origin", took: 1240 })).toBe("1.2 s, from the database");
   expect([duration(9.96), duration(10)]).toEqual(["10.0 ms", "10 ms"]);
 });
 

@@ -8,7 +8,7 @@ Keys and lifetimes
 | characters:detail:{character_id}             | 600  | character:{id}                        |
 | characters:card:{character_id}               | 600  | character:{id}                        |
 | characters:written:{version}:{character_id}  | 600  | character:{id}                        |
-| characters:similar:{character_id}            | 600  | character:{id}, characters, traits    |
+| characters:similar:{character_id}            | 300  | characters, traits                    |
 | characters:featured:{user_id?}               | 180  | characters, traits, preferences:{id}  |
 | characters:scores                            | 180  | characters, traits                    |
 | characters:facets                            | 600  | characters, traits                    |
@@ -17,7 +17,6 @@ Keys and lifetimes
 | images:generation:{job_id}                   | 3600 | generation:{job_id}                   |
 | preferences:{user_id}                        | 1800 | preferences:{user_id}                 |
 | likes:{user_id}:{character_id}               | 300  | like:{user_id}:{character_id}         |
-| likes:of:{character_id}                      | 300  | likes:{id}, character:{id}            |
 | session:{digest}                             | 600  | session:{digest}                      |
 | media:{kind}:{id}:{digest}:{width}:{format}  | 7 d  | picture:{kind}:{id}                   |
 
@@ -41,10 +40,11 @@ age is what its policy bounds (300 s, and longer only as STALE); a bucket in the
 would make every page cold six times an hour and leave nothing to serve while
 it is recomputed. Each answer says for which instant it was computed: `as_of`.
 
-**Age-tolerant**: a view ends nothing, and a like only the one person's own "I like this"
-and the count of likes that the character's own page shows: who likes must see the number
-move, and so must everybody who looks on. That count is an entry of its own, so that a like
-costs no detail and no similar ones. Counts on cards, counts of views and rankings follow
+**Likes** end the character's own entries, its card among them: who likes must see the number
+move wherever it stands, and so must everybody who looks on. That costs a row and a card, and
+no list: those are ids, and what is similar depends on traits alone.
+
+**Age-tolerant**: a view ends nothing, and a like no ranking. Counts of views and orders follow
 when entries age out.
 
 **Sessions, credentials and rights are not cached**: whoever can write to the store
@@ -198,7 +198,7 @@ class CachedReads:
         self.similar = cache(
             "character-list",
             key="characters:similar:{character_id}",
-            tags=["character:{character_id}", CHARACTERS, TRAITS],
+            tags=[CHARACTERS, TRAITS],
         )(origin.similar)
         self.facets = cache("facets", key="characters:facets", tags=[CHARACTERS, TRAITS])(
             origin.facets
@@ -225,12 +225,6 @@ class CachedReads:
         self.likes = cache(
             "like", key="likes:{user_id}:{character_id}", tags=["like:{user_id}:{character_id}"]
         )(origin.likes)
-        self.like_count = cache(
-            "like",
-            key="likes:of:{character_id}",
-            tags=["likes:{character_id}", "character:{character_id}"],
-            none="absent",
-        )(origin.like_count)
         self.session_mark = cache(
             "session-mark", key="session:{digest}", tags=["session:{digest}"]
         )(_mark)
@@ -311,7 +305,7 @@ def session_ended(digest: str) -> list[str]:
 
 
 def like_changed(user_id: int, character_id: int) -> list[str]:
-    return [f"like:{user_id}:{character_id}", f"likes:{character_id}"]
+    return [f"like:{user_id}:{character_id}", f"character:{character_id}"]
 
 
 def jobs_changed(*changed: Changed) -> list[str]:

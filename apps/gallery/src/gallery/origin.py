@@ -176,10 +176,6 @@ class Origin:
         async with self._database.session() as session:
             return await queries.has_liked(session, user_id, character_id)
 
-    async def like_count(self, character_id: int) -> int | None:
-        async with self._database.session() as session:
-            return await queries.like_count(session, character_id)
-
     async def media(
         self, kind: PictureKind, id: int, digest: str, width: int, format: PictureFormat
     ) -> bytes | None:

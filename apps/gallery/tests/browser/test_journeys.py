@@ -90,8 +90,9 @@ def test_nobody_is_found_by_nonsense_and_there_is_a_way_out(visit: Visit) -> Non
 def test_stranger_is_asked_to_sign_in_for_a_like_and_comes_back(visitor: Visit) -> None:
     page = visitor.page
     visitor.goes("/characters/9")
+    visitor.is_ready()
     page.get_by_role("link", name=re.compile("Like")).click()
-    page.get_by_text("Everybody’s like counts once").wait_for()
+    page.get_by_text("Each person’s like counts once").wait_for()
     page.get_by_label("Name").fill("u8")
     page.get_by_label("Password").fill("demo-gallery")
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
@@ -104,6 +105,8 @@ def test_stranger_is_asked_to_sign_in_for_a_like_and_comes_back(visitor: Visit) 
     assert like.get_attribute("aria-pressed") != was
     page.reload()
     assert like.get_attribute("aria-pressed") != was
+    page.go_back()
+    assert not page.url.endswith("/characters/9"), "it is twice in the history"
 
 
 def test_like_moves_the_number_beside_it_and_in_every_window(stage: Stage, visit: Visit) -> None:
@@ -142,6 +145,91 @@ def test_like_moves_the_number_beside_it_and_in_every_window(stage: Stage, visit
     assert re.search(r"\d+", like.inner_text())[0] == str(before)
 
 
+def test_like_is_counted_in_the_list_that_one_goes_back_to(visit: Visit) -> None:
+    page = visit.page
+    visit.signs_in()
+    visit.goes("/?mode=newest")
+    card = page.locator("main li").nth(2)
+    name = card.locator("h2").inner_text()
+
+    def told() -> int:
+        found = page.locator("main li", has=page.get_by_role("heading", name=name, exact=True))
+        return int(re.search(r"\d+", found.locator(".cards-likes").inner_text())[0])
+
+    before = told()
+    card.locator("a").first.click()
+    like = page.get_by_role("button", name=re.compile("Like"))
+    like.wait_for()
+    by = -1 if like.get_attribute("aria-pressed") == "true" else 1
+    with page.expect_response("**/like"):
+        like.click()
+    page.go_back()
+    page.get_by_role("heading", level=1, name="Newest").wait_for()
+    assert told() == before + by
+    for _ in range(2):
+        visit.settles()
+        assert told() == before + by
+        page.reload()
+
+
+def test_keyboard_finds_opens_and_signs_out_in_sight(visit: Visit) -> None:
+    page = visit.page
+    keys = page.keyboard
+    visit.signs_in()
+    visit.goes("/")
+    focused = "document.activeElement"
+    arrived = """() => document.activeElement.id === 'main'
+        && [...document.querySelectorAll('main h1')]
+            .some((heading) => getComputedStyle(heading).outlineStyle === 'solid')"""
+    page.get_by_label("Search characters").focus()
+    keys.type("moon")
+    keys.press("Enter")
+    page.wait_for_url("**mode=all**")
+    page.wait_for_function(arrived)
+    page.locator("main li a").first.wait_for()
+    visit.settles()
+    for _ in range(6):
+        keys.press("Tab")
+        if page.evaluate(f"{focused}.matches('main li a')"):
+            break
+    keys.press("Enter")
+    page.wait_for_url("**/characters/*")
+    page.wait_for_function(arrived)
+
+    page.get_by_role("button", name="u7", exact=True).focus()
+    keys.press("Enter")
+    heights = [page.evaluate("scrollY")]
+    named = []
+    for key in ("ArrowDown", "ArrowDown", "ArrowUp", "ArrowUp"):
+        keys.press(key)
+        named.append(page.evaluate(f"{focused}.innerText"))
+        heights.append(page.evaluate("scrollY"))
+    assert named == ["My gallery", "Create a character", "My gallery", "Sign out"]
+    assert len(set(heights)) == 1, "the page behind the menu moved"
+    keys.press("Enter")
+    page.get_by_role("status").get_by_text("Signed out.").wait_for()
+
+
+def test_bar_of_figures_tells_of_the_page_on_show_and_of_no_other(visit: Visit) -> None:
+    page = visit.page
+    visit.goes("/?mode=newest")
+    bar = page.locator("footer summary")
+    bar.wait_for()
+    visit.settles()  # the next page has been fetched ahead, which is slower
+    first = bar.inner_text()
+    assert "ms" in first
+    page.locator("main li a").nth(3).focus()  # fetches that character ahead
+    visit.settles()
+    assert bar.inner_text() == first
+    bar.click()
+    told = page.locator("footer details").inner_text()
+    assert "Answered from" in told
+    assert bar.bounding_box()["y"] + bar.bounding_box()["height"] <= 800
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_role("heading", level=1, name="Sign in").wait_for()
+    assert bar.count() == 0, "that page asked for nothing"
+
+
 def test_new_character_without_what_it_needs_is_not_sent(visit: Visit) -> None:
     page = visit.page
     visit.signs_in()
@@ -167,13 +255,16 @@ def test_new_character_without_what_it_needs_is_not_sent(visit: Visit) -> None:
 def test_search_says_what_it_is_limited_to_and_how_to_widen_it(visit: Visit) -> None:
     page = visit.page
     visit.goes("/?mode=trending&q=moon&species=elf&tag=lanterns")
-    for chip in ("“moon”", "Only in Trending", "elf", "lanterns"):
+    for chip in ("“moon”", "Only in Trending"):
         page.get_by_role("link", name=f"{chip}: show without").wait_for()
-    page.get_by_role("link", name="lanterns: show without").click()
-    page.get_by_role("link", name="lanterns: show without").wait_for(state="detached")
-    assert page.get_by_label("Any tag").input_value() == ""
+    clear = page.get_by_role("link", name="Clear")
+    clear.click()
+    clear.wait_for(state="detached")
+    assert [page.get_by_label(f"Any {what}").input_value() for what in ("tag", "species")] == [
+        ""
+    ] * 2
     page.get_by_role("link", name="Only in Trending: show without").click()
-    page.wait_for_url("**/?mode=all&q=moon&species=elf")
+    page.wait_for_url("**/?mode=all&q=moon")
     assert page.get_by_role("link", name=re.compile("^Only in")).count() == 0
 
 

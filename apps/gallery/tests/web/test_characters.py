@@ -204,17 +204,40 @@ async def test_views_are_counted_but_end_nothing(site):
     assert after["view_count"] == before["view_count"] + 1
 
 
-async def test_like_costs_no_reading_of_the_character_itself(site):
+async def test_like_moves_the_number_in_every_list(site):
+    one, stranger = await site.visitor("u1"), await site.visitor()
+    lists = ["/api/characters", "/api/characters?mode=newest", "/api/featured"]
+    first = (await stranger.read(lists[0]))["items"][0]["id"]
+    similar = f"/api/characters/{first}/similar"
+    shown = (await stranger.read(similar))["items"][0]["id"]
+
+    async def told(path: str, id: int) -> int | None:
+        items = (await stranger.read(path))["items"]
+        return {card["id"]: card["like_count"] for card in items}.get(id)
+
+    for id, paths in ((first, lists), (shown, [similar])):
+        await one.delete(f"/api/characters/{id}/like")
+        before = [await told(path, id) for path in paths]
+        made = await one.post(f"/api/characters/{id}/like")
+        assert made.json()["like_count"] == before[0] + 1
+        after = [await told(path, id) for path in paths]
+        assert after == [count and count + 1 for count in before]
+
+
+async def test_like_costs_no_list_and_nothing_similar(site):
     one, stranger = await site.visitor("u1"), await site.visitor()
 
     async def misses() -> dict[str, int]:
-        await stranger.read("/api/characters/5")
+        for path in ("/api/characters", "/api/characters/5/similar", "/api/characters/5"):
+            await stranger.read(path)
         counted = site.cache.stats().policies
-        return {name: counted[name].misses for name in ("character-detail", "like")}
+        return {name: counted[name].misses for name in ("character-list", "character-detail")}
 
     before = await misses()
     await one.post("/api/characters/5/like")
-    assert await misses() == {**before, "like": before["like"] + 1}
+    after = await misses()
+    assert after["character-list"] == before["character-list"]
+    assert after["character-detail"] == before["character-detail"] + 1
 
 
 async def test_ones_own_like_shows_at_once_and_to_nobody_else(site):

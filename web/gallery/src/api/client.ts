@@ -56,6 +56,7 @@ export async function call<T>(
   if (isTold) {
     const { headers: told } = response;
     speed.tell(
+      path,
       reading(timings(told.get("Server-Timing") ?? ""), told.get("X-Cache"), told.get("Age")),
     );
   }

@@ -2,7 +2,7 @@
 
 import type { QueryClient, QueryKey } from "@tanstack/react-query";
 import { connect, type Stamp } from "./live";
-import { type ListParams, paramsOf } from "./params";
+import { type ListParams, listPath, paramsOf } from "./params";
 import { queries } from "./queries";
 import { reading, speed, timings } from "./speed";
 import type {
@@ -72,14 +72,22 @@ export function seed(client: QueryClient, told: First, search: string): void {
   }
 }
 
+/** Where the API has what `told` is about; null if it is about nothing that is fetched. */
+function addressOf({ character, featured, list, me, preferences }: First, search: string) {
+  if (character) return `/api/characters/${character.id}`;
+  if (featured) return "/api/featured";
+  return list ? listPath(paramsOf(search, homeOf(me.user, preferences))) : null;
+}
+
 /** The page's own answer is the first that "how fast was this" tells of. */
-export function tellOfThePage(): void {
+export function tellOfThePage(told: First, search: string): void {
+  const path = addressOf(told, search);
   const [page] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
-  if (!page) return;
+  if (!page || path === null) return;
   const parts = page.serverTiming.map(({ name, duration, description }) => ({
     name,
     duration,
     description,
   }));
-  speed.tell(reading(parts.length ? parts : timings(""), null, null));
+  speed.tell(path, reading(parts.length ? parts : timings(""), null, null));
 }

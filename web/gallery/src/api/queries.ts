@@ -24,6 +24,9 @@ export const STALE_AFTER_MS = 10 * 60_000;
 const read = <T>(path: string, signal: AbortSignal, more: Call = {}): Promise<T> =>
   call<T>(path, { signal, ...more });
 
+export const imagesPath = (username: string): string =>
+  `/api/users/${encodeURIComponent(username)}/images`;
+
 export const queries = {
   list: (params: ListParams) =>
     queryOptions({
@@ -48,8 +51,7 @@ export const queries = {
   imagesBy: (username: string) =>
     queryOptions({
       queryKey: ["images", "by", username],
-      queryFn: ({ signal }) =>
-        read<Images>(`/api/users/${encodeURIComponent(username)}/images`, signal, { isTold: true }),
+      queryFn: ({ signal }) => read<Images>(imagesPath(username), signal, { isTold: true }),
     }),
   featured: () =>
     queryOptions({

@@ -1,5 +1,7 @@
 // How fast the last answer was and where it came from, as the server itself tells it.
 
+import { useEffect } from "react";
+
 export type Source = "response" | "memory" | "store" | "origin" | "stale";
 
 export interface Reading {
@@ -72,18 +74,43 @@ const WHERE: Record<Source, string> = {
 
 export const where = (source: Source): string => WHERE[source];
 
-let latest: Reading | null = null;
+const MOST = 100;
+
+/** The last reading of each address of the API; what is fetched ahead is told when it is shown. */
+const readings = new Map<string, Reading>();
+/** What the page on show is about. */
+let asked: string | null = null;
 const listeners = new Set<() => void>();
 
+function changed(): void {
+  for (const listener of listeners) listener();
+}
+
 export const speed = {
-  tell(next: Reading | null): void {
+  tell(path: string, next: Reading | null): void {
     if (next === null) return;
-    latest = next;
-    for (const listener of listeners) listener();
+    readings.delete(path);
+    readings.set(path, next);
+    const [oldest] = readings.keys();
+    if (readings.size > MOST && oldest) readings.delete(oldest);
+    changed();
   },
-  latest: (): Reading | null => latest,
+  /** From now on the page is about `path`; null if about nothing that is fetched. */
+  about(path: string | null): void {
+    asked = path;
+    changed();
+  },
+  latest: (): Reading | null => (asked === null ? null : (readings.get(asked) ?? null)),
   subscribe(listener: () => void): () => void {
     listeners.add(listener);
     return () => listeners.delete(listener);
   },
 };
+
+/** The page is about what the API has at `path`, for as long as it is on show. */
+export function useSpeedOf(path: string): void {
+  useEffect(() => {
+    speed.about(path);
+    return () => speed.about(null);
+  }, [path]);
+}

@@ -4,6 +4,7 @@ import { Link, useLocation } from "wouter";
 import { call } from "../api/client";
 import { queries } from "../api/queries";
 import { explained } from "../api/refused";
+import { useSpeedOf } from "../api/speed";
 import type { Character as Found, User } from "../api/types";
 import { useLike, useRemove, useUpload } from "../api/writes";
 import { Cards } from "../cards/cards";
@@ -12,6 +13,7 @@ import { Portrait } from "../cards/portrait";
 import { count, plural } from "../cards/words";
 import { Confirm } from "../ui/confirm";
 import { say } from "../ui/said";
+import { CAME_FROM_THERE } from "../ui/search";
 import { Failed, Refusal } from "../ui/states";
 import { useTitle } from "../ui/title";
 import css from "./character.module.css";
@@ -25,6 +27,7 @@ export function Character({ id, user }: { id: number; user: User | null }) {
   const found = useQuery({ ...queries.character(id), enabled });
   useTitle(found.data?.name);
   useCountedView(found.data?.id);
+  useSpeedOf(`/api/characters/${id}`);
   const isGone = found.isError && explained(found.error).status === 404;
   // What could not be fetched again stays; what somebody else has deleted does not.
   if (found.data && !isGone) return <Shown found={found.data} user={user} remove={remove} />;
@@ -161,6 +164,7 @@ function Like({ found, user }: { found: Found; user: User | null }) {
       <Link
         className="button"
         href={`/sign-in?next=${encodeURIComponent(`/characters/${found.id}`)}&for=like`}
+        state={CAME_FROM_THERE}
       >
         {label}
       </Link>

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 import { queries } from "../api/queries";
+import { useSpeedOf } from "../api/speed";
 import type { User } from "../api/types";
 import { Cards } from "../cards/cards";
 import cards from "../cards/cards.module.css";
@@ -13,6 +14,7 @@ export function Featured({ user }: { user: User | null }) {
   const found = useQuery(queries.featured());
   const title = user ? "Featured for you" : "Featured";
   useTitle(title);
+  useSpeedOf("/api/featured");
   return (
     <>
       <div className={css.bar}>

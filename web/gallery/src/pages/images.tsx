@@ -6,6 +6,7 @@ import cards from "../cards/cards.module.css";
 import { mediaPath } from "../cards/picture";
 import { Portrait } from "../cards/portrait";
 import { Confirm } from "../ui/confirm";
+import { say } from "../ui/said";
 import css from "./images.module.css";
 
 interface Props {
@@ -56,6 +57,10 @@ function described(image: Image, of: string | undefined): string {
 
 function Removal({ image, onClose }: { image: Image; onClose: () => void }) {
   const remove = useRemoveImage();
+  const gone = () => {
+    say("Deleted the image.");
+    onClose();
+  };
   return (
     <Confirm
       title="Delete this image?"
@@ -63,7 +68,7 @@ function Removal({ image, onClose }: { image: Image; onClose: () => void }) {
       isPending={remove.isPending}
       error={remove.error}
       onClose={onClose}
-      onConfirm={() => remove.mutate(image, { onSuccess: onClose })}
+      onConfirm={() => remove.mutate(image, { onSuccess: gone })}
     >
       <p>It goes from your gallery and from its character. This cannot be undone.</p>
     </Confirm>

@@ -1,7 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { type DragEvent, useState } from "react";
 import { Link } from "wouter";
-import { queries } from "../api/queries";
+import { imagesPath, queries } from "../api/queries";
+import { useSpeedOf } from "../api/speed";
 import type { User } from "../api/types";
 import { useUpload } from "../api/writes";
 import { Cards } from "../cards/cards";
@@ -16,6 +17,7 @@ export function Mine({ user }: { user: User }) {
   useTitle("My gallery");
   const characters = useQuery(queries.list({ mode: "newest", page: 0, creator: user.username }));
   useQuery(queries.imagesBy(user.username)); // both at once
+  useSpeedOf(imagesPath(user.username));
   return (
     <>
       <div className={css.head}>

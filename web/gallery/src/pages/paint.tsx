@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useEffect, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Link } from "wouter";
 import { queries } from "../api/queries";
 import type { Job } from "../api/types";
@@ -94,8 +94,13 @@ function Progress({ asked }: { asked: Job }) {
     if (job.status === "done") void client.invalidateQueries({ queryKey: ["images"] });
   }, [client, job.status]);
   const image = result.data?.image;
+  const place = useRef<HTMLElement>(null);
+  const isShown = image !== undefined;
+  useEffect(() => {
+    if (isShown) place.current?.scrollIntoView({ block: "nearest" });
+  }, [isShown]);
   return (
-    <section className={css.progress} aria-label="Your picture">
+    <section ref={place} className={css.progress} aria-label="Your picture">
       <p role="status">{SAYS[job.status]}</p>
       {!isOver(job) && <progress value={STEPS[job.status]} aria-label="How far it is" />}
       {job.status === "failed" && <p>{`${job.error ?? "Nobody knows why."} Ask once more.`}</p>}

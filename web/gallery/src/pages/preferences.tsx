@@ -10,7 +10,7 @@ import { useTitle } from "../ui/title";
 import css from "./preferences.module.css";
 
 /** How much of a tag somebody wants; the API has weights from 0 to 5 and a list to hide. */
-const WANTS = { usual: "as usual", more: "more", most: "much more", none: "none" } as const;
+const WANTS = { usual: "as usual", more: "more", most: "much more", none: "hide" } as const;
 type Want = keyof typeof WANTS;
 const WEIGHTS: Record<Exclude<Want, "none">, number> = { usual: 0, more: 2, most: 5 };
 

@@ -1,20 +1,17 @@
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useState } from "react";
 import { Redirect } from "wouter";
 import type { User } from "../api/types";
 import { useSignIn } from "../api/writes";
 import forms from "../ui/forms.module.css";
 import { say } from "../ui/said";
-import { useSearch } from "../ui/search";
+import { CAME_FROM_THERE, useSearch } from "../ui/search";
 import { Refusal } from "../ui/states";
 import { useTitle } from "../ui/title";
 
 /** What brought somebody here who did not ask to sign in. */
 const WHY = new Map([
-  [
-    "like",
-    "Everybody’s like counts once, so tell us who you are. Then you come back and can like.",
-  ],
-  ["page", "This page is for who is signed in. You get there as soon as you are."],
+  ["like", "Each person’s like counts once, so sign in to like. You come back here afterwards."],
+  ["page", "That page is for members. You get there as soon as you have signed in."],
 ]);
 
 /** Signing in, or becoming somebody who can; afterwards on to where one wanted to go. */
@@ -37,7 +34,12 @@ export function SignIn({ user }: { user: User | null }) {
   }
 
   // Not where the answer comes in: a page for members would not know them yet, and send them back.
-  if (user) return <Redirect to={nextOf(search)} replace />;
+  // Who came from there goes back, or there would be two of it in the history.
+  const isBack = user !== null && history.state === CAME_FROM_THERE;
+  useEffect(() => {
+    if (isBack) history.back();
+  }, [isBack]);
+  if (user) return isBack ? null : <Redirect to={nextOf(search)} replace />;
 
   return (
     <form className={forms.narrow} onSubmit={submit}>

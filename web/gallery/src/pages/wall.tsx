@@ -1,8 +1,9 @@
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ChangeEvent, useEffect } from "react";
 import { Link, useLocation } from "wouter";
-import { type ListParams, PAGE_SIZE, paramsOf, wallAddress } from "../api/params";
+import { type ListParams, listPath, PAGE_SIZE, paramsOf, wallAddress } from "../api/params";
 import { queries } from "../api/queries";
+import { useSpeedOf } from "../api/speed";
 import type { Mode, Page } from "../api/types";
 import { Cards } from "../cards/cards";
 import cards from "../cards/cards.module.css";
@@ -21,6 +22,7 @@ export function Wall({ home }: { home: Mode }) {
   const title = params.q ? `“${params.q}”` : titleOf(params.mode);
   useTitle(title);
   useNextPage(params, found.data, found.isPlaceholderData);
+  useSpeedOf(listPath(params));
   return (
     <>
       <div className={css.bar}>
@@ -82,8 +84,6 @@ function Narrowed({ params, search }: Here) {
     ["q", params.q && `“${params.q}”`, null],
     ["mode", isPart && `Only in ${titleOf(params.mode)}`, "all"],
     ["creator", params.creator && `By ${params.creator}`, null],
-    ["species", params.species, null],
-    ["tag", params.tag, null],
   ] as const;
   return parts.map(
     ([name, label, without]) =>
@@ -119,6 +119,14 @@ function Filters({ params, search }: Here) {
     <div className={css.filters}>
       {select("species", "Any species", facets.data?.species)}
       {select("tag", "Any tag", facets.data?.tags)}
+      {(params.species || params.tag) && (
+        <Link
+          className="button quiet"
+          href={wallAddress(search, { species: null, tag: null, page: null })}
+        >
+          Clear
+        </Link>
+      )}
     </div>
   );
 }

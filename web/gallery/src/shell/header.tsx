@@ -1,10 +1,10 @@
-import { type FormEvent, useRef } from "react";
+import { type FormEvent, type KeyboardEvent, useRef } from "react";
 import { Link, useLocation } from "wouter";
 import { wallAddress } from "../api/params";
 import type { User } from "../api/types";
 import { useSignOut } from "../api/writes";
 import { say } from "../ui/said";
-import { useSearch } from "../ui/search";
+import { CAME_FROM_THERE, useSearch } from "../ui/search";
 import css from "./header.module.css";
 
 export function Header({ user }: { user: User | null }) {
@@ -14,7 +14,7 @@ export function Header({ user }: { user: User | null }) {
         Gallery
       </Link>
       <Search />
-      <nav className={css.account} aria-label="Your account">
+      <nav className={css.account} aria-label="Your account" onKeyDown={step}>
         {user ? <Account user={user} /> : <SignInLink />}
       </nav>
     </header>
@@ -30,12 +30,13 @@ function Search() {
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const q = String(new FormData(event.currentTarget).get("q")).trim();
-    go(wallAddress(here, { q, page: null }));
+    go(wallAddress(here, { q, mode: "all", page: null }));
   }
 
   return (
     <search className={css.search}>
       <form action="/" onSubmit={submit}>
+        <input type="hidden" name="mode" value="all" />
         {/* Another address brings another question: the key empties or fills the field. */}
         <input
           key={asked}
@@ -60,10 +61,26 @@ function SignInLink() {
   const back = search ? `${path}?${search}` : path;
   const href = isHere || back === "/" ? "/sign-in" : `/sign-in?next=${encodeURIComponent(back)}`;
   return (
-    <Link className="button" href={href} aria-current={isHere ? "page" : undefined}>
+    <Link
+      className="button"
+      href={href}
+      state={href === "/sign-in" ? null : CAME_FROM_THERE}
+      aria-current={isHere ? "page" : undefined}
+    >
       Sign in
     </Link>
   );
+}
+
+/** Up and down go through the open menu, and not down the page behind it. */
+function step(event: KeyboardEvent<HTMLElement>): void {
+  const menu = event.currentTarget.querySelector(":popover-open");
+  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!menu || !by) return;
+  event.preventDefault();
+  const entries = [...menu.querySelectorAll<HTMLElement>("a, button")];
+  const here = entries.indexOf(document.activeElement as HTMLElement);
+  entries.at((Math.max(here, by < 0 ? 0 : -1) + by) % entries.length)?.focus();
 }
 
 function Account({ user }: { user: User }) {

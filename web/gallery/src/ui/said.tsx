@@ -3,7 +3,7 @@
 import { useSyncExternalStore } from "react";
 import css from "./said.module.css";
 
-const SHOWN_MS = 6000;
+const SHOWN_MS = 4000;
 
 let words = "";
 let over: ReturnType<typeof setTimeout> | undefined;

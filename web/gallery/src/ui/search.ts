@@ -9,3 +9,6 @@ export function useSearch(): string {
   const { ssrSearch } = useRouter();
   return useWritten(ssrSearch === undefined ? {} : { ssrSearch }).replace(/^\?/, "");
 }
+
+/** State of a history's entry: the one before it is where one wants to go on to. */
+export const CAME_FROM_THERE = "came from there";

@@ -144,10 +144,6 @@ def liked(user_id: int, id: int) -> Touch:
     return Touch(tag, "like", (tag,))
 
 
-def likes_of(id: int) -> Touch:
-    return Touch(f"likes:{id}", "like", (f"likes:{id}", f"character:{id}"))
-
-
 def cards(ids: Iterable[int]) -> list[Touch]:
     return [Touch(f"card:{id}", "character-card", (f"character:{id}",)) for id in ids]
 
@@ -175,16 +171,13 @@ def _touches(exchange: Exchange) -> list[Touch]:
             return [first, *_cards_of(exchange)]
         case Kind.DETAIL:
             found = [detail(id, exchange.status)]
-            if exchange.status == 200:
-                found.append(likes_of(id))
-                if user_id is not None:
-                    found.append(liked(user_id, id))
+            if user_id is not None and exchange.status == 200:
+                found.append(liked(user_id, id))
             return found
         case Kind.SIMILAR:
             found = [detail(id, exchange.status)]
             if exchange.status == 200:
-                tags = (f"character:{id}", CHARACTERS, TRAITS)
-                found.append(Touch(f"similar:{id}", "character-list", tags))
+                found.append(Touch(f"similar:{id}", "character-list", (CHARACTERS, TRAITS)))
             return [*found, *_cards_of(exchange)]
         case Kind.CHARACTER_IMAGES:
             found = [detail(id, exchange.status)]
@@ -229,14 +222,14 @@ def _read_back(exchange: Exchange) -> list[Touch]:
 
 
 def _in_full(id: int, user_id: int) -> list[Touch]:
-    return [detail(id), likes_of(id), liked(user_id, id)]
+    return [detail(id), liked(user_id, id)]
 
 
 def _ended(exchange: Exchange) -> tuple[str, ...]:
     request, id = exchange.request, exchange.request.character_id
     match request.kind:
         case Kind.LIKE | Kind.UNLIKE:
-            return (f"like:{request.user_id}:{id}", f"likes:{id}")
+            return (f"like:{request.user_id}:{id}", f"character:{id}")
         case Kind.EDIT:
             return (f"character:{id}", TRAITS)
         case Kind.CREATE if exchange.is_failed:

@@ -2,8 +2,9 @@
 
 An answer may reflect any version of the data that was current at some moment between
 its request and its arrival. What may be older than that is listed here and nowhere
-else: `AGE_TOLERANT`, because likes and views end no cached copy (gallery.caching), and
-rankings follow a clock of ten minutes that each answer names (`as_of`).
+else: counts of views, because a view ends no cached copy, orders, because a like ends none of
+a list (gallery.caching), and rankings, which follow a clock of ten minutes that each answer
+names (`as_of`).
 
 An answer made of parts (a list, and its cards) may have seen two versions that were
 both possible: each part must then be right for one of them.
@@ -27,10 +28,9 @@ from gallery.load.replay import Replay
 from gallery.load.requests import WRITES, Kind
 from gallery.origin import rounded
 
-#: Fields that may be as old as a policy lets an entry become: they must hold what the
-#: counters held at some moment in that time, both at the same moment. But the likes that a
-#: character's own page counts are of now.
-AGE_TOLERANT = ("like_count", "view_count")
+#: The counters in an answer. That of likes is of now; that of views may be as old as a policy
+#: lets an entry become, and must hold what it held at some moment in that time.
+COUNTS = ("like_count", "view_count")
 #: Orders that likes and views move without ending the copies: they must be right after
 #: some prefix of the interactions in that time.
 MOVED_BY_INTERACTIONS = frozenset({Kind.SIMILAR, Kind.FEATURED})
@@ -93,7 +93,7 @@ def taken_apart(kind: Kind, status: int, body: bytes, digest: str) -> Said:
     elif kind is Kind.DETAIL:
         liked = told.pop("liked")
         items, told = [told], {}
-    counts = tuple((one["id"], tuple(one.pop(name) for name in AGE_TOLERANT)) for one in items)
+    counts = tuple((one["id"], tuple(one.pop(name) for name in COUNTS)) for one in items)
     return Said(
         status,
         _text(told),
@@ -251,10 +251,9 @@ class Oracle:
         """What is wrong whatever the version: counts, the reader's own like, the clock."""
         effects, said, exchange = self._replay.effects, case.said, case.exchange
         for id, counts in said.counts:
-            allowed = effects.counts(id, case.first_tolerant, case.last_like)
-            if exchange.request.kind is Kind.DETAIL:
-                now = {likes for likes, _ in effects.counts(id, case.first_like, case.last_like)}
-                allowed = {(likes, views) for likes in now for _, views in allowed}
+            likes = {one for one, _ in effects.counts(id, case.first_like, case.last_like)}
+            views = {one for _, one in effects.counts(id, case.first_tolerant, case.last_like)}
+            allowed = {(one, other) for one in likes for other in views}
             if counts not in allowed:
                 return f"counts of {id} were {counts}, never allowed: {sorted(allowed)[:5]}"
         if said.liked is not None and exchange.request.user_id is not None:

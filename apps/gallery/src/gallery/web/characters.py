@@ -92,12 +92,10 @@ async def featured(parts: Reach, user: MaybeUser) -> Response:
 
 
 async def in_full(parts: Parts, found: CharacterDetail, user: UserInfo | None) -> CharacterView:
-    """`found` as `user` may see it, with the likes of now."""
-    count = await parts.reads.like_count(found.id)
+    """`found` as `user` sees it."""
     return character_view(
         found,
         parts.studio,
-        like_count=found.like_count if count is None else count,  # it is being deleted
         liked=await parts.reads.likes(user.id, found.id) if user else None,
         can_edit=user is not None and may_change(user, found.creator_id),
     )

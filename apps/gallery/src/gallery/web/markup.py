@@ -218,7 +218,7 @@ def wall_page(asked: Asked, total: int, cards: list[Written], facets: Facets) ->
         f'<p class="wall-total">{total:,} character{"" if total == 1 else "s"}</p>'
         f"{_narrowed(asked)}"
         f'<div class="wall-filters">{_select(asked, "species", "Any species", facets.species)}'
-        f"{_select(asked, 'tag', 'Any tag', facets.tags)}</div></div>"
+        f"{_select(asked, 'tag', 'Any tag', facets.tags)}{_clear(asked)}</div></div>"
         f'<div class="wall-found" aria-busy="false">{found}{_pages(asked, total)}</div>'
     )
 
@@ -248,8 +248,6 @@ def _narrowed(asked: Asked) -> str:
         ("q", words and f"“{words}”", None),
         ("mode", is_part and f"Only in {TITLES[asked.mode]}", "all"),
         ("creator", creator and f"By {creator}", None),
-        ("species", asked.narrowed.get("species"), None),
-        ("tag", asked.narrowed.get("tag"), None),
     ]
     return "".join(
         f'<a class="button" href="{escape(asked.address(**{name: without, "page": None}))}"'
@@ -272,6 +270,13 @@ def _select(asked: Asked, name: str, any: str, known: list[str]) -> str:
         f'<select name="{name}" aria-label="{any}">'
         f'<option value=""{selected}>{any}</option>{listed}</select>'
     )
+
+
+def _clear(asked: Asked) -> str:
+    if not (asked.narrowed.get("species") or asked.narrowed.get("tag")):
+        return ""
+    href = escape(asked.address(species=None, tag=None, page=None))
+    return f'<a class="button quiet" href="{href}">Clear</a>'
 
 
 def _nobody(asked: Asked) -> str:

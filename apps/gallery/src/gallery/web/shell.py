@@ -83,6 +83,7 @@ def _header(page: Page) -> str:
     return (
         '<header class="header-header"><a class="header-mark" href="/">Gallery</a>'
         '<search class="header-search"><form action="/">'
+        '<input type="hidden" name="mode" value="all">'
         '<input type="search" name="q" placeholder="Search names and stories"'
         ' aria-label="Search characters" maxlength="100" autocomplete="off"'
         f' enterkeyhint="search" value="{escape(page.q)}"></form></search>'

@@ -100,10 +100,7 @@ class CharacterView(msgspec.Struct, frozen=True):
 
 
 class LikeView(msgspec.Struct, frozen=True):
-    """Whether the reader likes it now, and how many do.
-
-    The same count is on the character's own page at once; cards follow when they age out.
-    """
+    """Whether the reader likes it now, and how many do."""
 
     liked: bool
     like_count: int
@@ -215,12 +212,7 @@ async def page_view(
 
 
 def character_view(
-    found: CharacterDetail,
-    painter: Painter,
-    *,
-    like_count: int,
-    liked: bool | None,
-    can_edit: bool,
+    found: CharacterDetail, painter: Painter, *, liked: bool | None, can_edit: bool
 ) -> CharacterView:
     return CharacterView(
         id=found.id,
@@ -233,7 +225,7 @@ def character_view(
         picture=painter.portrait_digest(found.seed, found.attributes),
         tones=found.tones,
         version=found.version,
-        like_count=like_count,
+        like_count=found.like_count,
         view_count=found.view_count,
         created_at=found.created_at,
         updated_at=found.updated_at,
