@@ -5,10 +5,11 @@ Each journey must hold while the store is away, too; none may leave a word on th
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -143,6 +144,45 @@ def test_like_moves_the_number_beside_it_and_in_every_window(stage: Stage, visit
     page.wait_for_selector("[aria-pressed=false]")
     visit.settles()
     assert re.search(r"\d+", like.inner_text())[0] == str(before)
+
+
+def test_answer_from_before_a_like_does_not_undo_it(stage: Stage, visit: Visit) -> None:
+    """1. Our like is on its way.  2. Another's makes this page read the character, and what it
+    is told is from before ours.  3. Ours is answered.  4. What was read arrives."""
+    from playwright.sync_api import Error
+
+    page = visit.page
+    path = "/api/characters/15"
+    visit.signs_in()
+    visit.goes("/characters/15")
+    like = page.get_by_role("button", name=re.compile("Like"))
+    like.wait_for()
+    page.wait_for_function("() => document.documentElement.dataset.live === 'open'")
+    was = like.get_attribute("aria-pressed")
+    writes: list[Any] = []
+    reads: list[Any] = []
+    page.route("**/like", lambda route: writes.append(route))
+    page.route(f"**{path}", lambda route: reads.append((route, route.fetch())))
+    like.click()
+    with stage.visit() as other:
+        other.signs_in("u11")
+        other.goes("/characters/15")
+        with other.page.expect_response("**/like"):
+            other.page.get_by_role("button", name=re.compile("Like")).click()
+    while not (writes and reads):
+        page.wait_for_timeout(20)
+    assert like.get_attribute("aria-pressed") != was
+    with page.expect_response("**/like"):
+        writes[0].continue_()
+    page.unroute(f"**{path}")
+    page.wait_for_timeout(100)
+    for route, told in reads:
+        # What was given up has nobody who waits for it.
+        with contextlib.suppress(Error):
+            route.fulfill(response=told)
+    for _ in range(20):
+        page.wait_for_timeout(25)
+        assert like.get_attribute("aria-pressed") != was
 
 
 def test_like_is_counted_in_the_list_that_one_goes_back_to(visit: Visit) -> None:

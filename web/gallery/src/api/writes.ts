@@ -3,7 +3,12 @@
 // The server's answer is put in at once (one reads one's own writes); everything that may
 // depend on it besides is marked, and fetched again where it is on show.
 
-import { type QueryClient, useMutation, useQueryClient } from "@tanstack/react-query";
+import {
+  type QueryClient,
+  type QueryKey,
+  useMutation,
+  useQueryClient,
+} from "@tanstack/react-query";
 import { call } from "./client";
 import { reconnect } from "./live";
 import { queries } from "./queries";
@@ -22,28 +27,28 @@ import type {
 const marked = (client: QueryClient, ...key: unknown[]) =>
   client.invalidateQueries({ queryKey: key });
 
-/** Liking shows at once and is taken back if the server does not agree. */
+/** Put in what a write was answered by: no answer that was on its way before may undo it. */
+async function known(client: QueryClient, queryKey: QueryKey, put: () => void): Promise<void> {
+  const wasAsked = client.isFetching({ queryKey, exact: true }) > 0;
+  await client.cancelQueries({ queryKey, exact: true });
+  put();
+  if (wasAsked) void client.invalidateQueries({ queryKey, exact: true });
+}
+
+/** While it is on its way, whoever shows the character shows it `withLike`. */
 export function useLike(id: number) {
   const client = useQueryClient();
   const { queryKey } = queries.character(id);
   return useMutation({
     mutationFn: (liked: boolean) =>
       call<Likes>(`/api/characters/${id}/like`, { method: liked ? "POST" : "DELETE" }),
-    onMutate: async (liked) => {
-      await client.cancelQueries({ queryKey });
-      const before = client.getQueryData(queryKey);
-      client.setQueryData(queryKey, (found) => found && withLike(found, liked));
-      return { before };
-    },
-    onSuccess: (told) => {
-      client.setQueryData(queryKey, (found) => found && { ...found, ...told });
-      // Cards count likes late; what one did oneself shows in them at once all the same.
+    onSuccess: async (told) => {
+      await known(client, queryKey, () =>
+        client.setQueryData(queryKey, (found) => found && { ...found, ...told }),
+      );
       inLists(client, (cards) =>
         cards.map((card) => (card.id === id ? { ...card, like_count: told.like_count } : card)),
       );
-    },
-    onError: (_error, _liked, made) => {
-      if (made?.before) client.setQueryData(queryKey, made.before);
     },
   });
 }
@@ -87,8 +92,9 @@ export function useEdit(id: number) {
   return useMutation({
     mutationFn: (input: CharacterInput & { version: number }) =>
       call<Character>(`/api/characters/${id}`, { method: "PATCH", body: input }),
-    onSuccess: (made) => {
-      client.setQueryData(queries.character(id).queryKey, made);
+    onSuccess: async (made) => {
+      const { queryKey } = queries.character(id);
+      await known(client, queryKey, () => client.setQueryData(queryKey, made));
       inLists(client, (cards) => cards.map((card) => asCard(card, made)));
       return charactersChanged(client, id);
     },
@@ -159,8 +165,9 @@ export function usePreferencesChange() {
   return useMutation({
     mutationFn: (wanted: Preferences) =>
       call<Preferences>("/api/preferences", { method: "PUT", body: wanted }),
-    onSuccess: (kept) => {
-      client.setQueryData(queries.preferences().queryKey, kept);
+    onSuccess: async (kept) => {
+      const { queryKey } = queries.preferences();
+      await known(client, queryKey, () => client.setQueryData(queryKey, kept));
       return marked(client, "characters");
     },
   });

@@ -6,7 +6,7 @@ import { queries } from "../api/queries";
 import { explained } from "../api/refused";
 import { useSpeedOf } from "../api/speed";
 import type { Character as Found, User } from "../api/types";
-import { useLike, useRemove, useUpload } from "../api/writes";
+import { useLike, useRemove, useUpload, withLike } from "../api/writes";
 import { Cards } from "../cards/cards";
 import { LARGE_SIZES } from "../cards/peek";
 import { Portrait } from "../cards/portrait";
@@ -146,8 +146,10 @@ function Doing({ found, user, remove }: ShownProps) {
   );
 }
 
-function Like({ found, user }: { found: Found; user: User | null }) {
-  const like = useLike(found.id);
+function Like({ found: known, user }: { found: Found; user: User | null }) {
+  const like = useLike(known.id);
+  // At once, whatever else is told meanwhile; and as it was if the server does not agree.
+  const found = like.isPending ? withLike(known, like.variables) : known;
   const liked = found.liked === true;
   const label = (
     <>
