@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { listPath, paramsOf, wallAddress } from "../src/api/params";
+import { newQueryClient } from "../src/api/queries";
 import { explained, Refused } from "../src/api/refused";
 import { duration, reading, timings } from "../src/api/speed";
 import type { Character, Preferences } from "../src/api/types";
-import { withLike } from "../src/api/writes";
+import { known, withLike } from "../src/api/writes";
 import { mediaPath, placeholder, srcSet } from "../src/cards/picture";
 import { count, plural } from "../src/cards/words";
 import { inputOf } from "../src/pages/editor";
@@ -76,6 +77,22 @@ test.for([
 ] as const)("%s comes from %s", ([description, xCache, source]) => {
   const parts = timings(`cache;desc="${description}", total;dur=1`);
   expect(reading(parts, xCache, null)?.source).toBe(source);
+});
+
+test("an answer from before a write does not undo what the write was answered by", async () => {
+  const client = newQueryClient();
+  const queryKey = ["one"];
+  const answers: ((value: string) => void)[] = [];
+  const asked = client.query({
+    queryKey,
+    queryFn: () => new Promise<string>((answer) => answers.push(answer)),
+  });
+  asked.catch(() => {}); // given up
+  await known(client, queryKey, () => client.setQueryData(queryKey, "written"));
+  answers[0]?.("before");
+  await new Promise((done) => setTimeout(done, 10));
+  expect(client.getQueryData(queryKey)).toBe("written");
+  expect(client.getQueryState(queryKey)?.isInvalidated, "it is asked for once more").toBe(true);
 });
 
 test("a speed is told with what it spared only where that is much", () => {

@@ -28,7 +28,11 @@ const marked = (client: QueryClient, ...key: unknown[]) =>
   client.invalidateQueries({ queryKey: key });
 
 /** Put in what a write was answered by: no answer that was on its way before may undo it. */
-async function known(client: QueryClient, queryKey: QueryKey, put: () => void): Promise<void> {
+export async function known(
+  client: QueryClient,
+  queryKey: QueryKey,
+  put: () => void,
+): Promise<void> {
   const wasAsked = client.isFetching({ queryKey, exact: true }) > 0;
   await client.cancelQueries({ queryKey, exact: true });
   put();
