@@ -61,22 +61,8 @@ def goals(found: Mapping[str, Any]) -> list[Goal]:
             told = part.get("summary", part)["goals"]
             listed += [Goal(what, _said(section, part), met) for what, met in told.items()]
     if "http" in found:
-        ratio, least = found["http"]["ratio"], found["http"]["goals"]
-        what = "HTTP: requests per CPU second"
-        listed += [
-            _at_least(
-                f"{what}, {tier} tier, of an app's that does nothing", ratio[tier], least[tier]
-            )
-            for tier in ("near", "shared")
-        ]
-        listed += [
-            _at_least(f"{what}, against {peer}", ratio["near"] / ratio[peer], times)
-            for peer, times in (("hishel", 15), ("fastapi_cache2", 8))
-            if peer in ratio
-        ]
-        if "nginx" in ratio:
-            cost = ratio["nginx"] / ratio["near"]
-            listed.append(_at_most("HTTP: CPU of a hit, against nginx proxy_cache", cost, 2.1))
+        for server, each in found["http"]["servers"].items():
+            listed += _http(server, each["ratio"], found["http"]["goals"])
     if "by_entries" in found:
         us = {n: each["hit_us"] for n, each in found["by_entries"].items()}
         listed.append(
@@ -131,3 +117,21 @@ def _said(section: str, part: Mapping[str, Any]) -> str:
         f"{forms['msgpack, zstd']['times_smaller_than_json']}, "
         f"{forms['msgpack, zstd, dictionary']['times_smaller_than_json']} with a dictionary"
     )
+
+
+def _http(server: str, ratio: Mapping[str, float], least: Mapping[str, float]) -> list[Goal]:
+    """The same goals under each server: how much of a request is the server's own differs."""
+    what = f"{server}: requests per CPU second"
+    listed = [
+        _at_least(f"{what}, {tier} tier, of an app's that does nothing", ratio[tier], least[tier])
+        for tier in ("near", "shared")
+    ]
+    listed += [
+        _at_least(f"{what}, against {peer}", ratio["near"] / ratio[peer], times)
+        for peer, times in (("hishel", 15), ("fastapi_cache2", 8))
+        if peer in ratio
+    ]
+    if "nginx" in ratio:
+        cost = ratio["nginx"] / ratio["near"]
+        listed.append(_at_most(f"{server}: CPU of a hit, against nginx proxy_cache", cost, 2.1))
+    return listed

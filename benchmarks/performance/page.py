@@ -136,21 +136,34 @@ def _http(found: Mapping[str, Any]) -> str:
     lines = [
         "**HTTP hits of 2 KB, by the CPU time of the serving process**",
         "",
-        "| | requests per CPU second | of an app that does nothing |",
-        "|---|---:|---:|",
+        f"Measured {found['measured_at'][:10]}, each server's variants in turns.",
     ]
-    lines += [
-        f"| {_HTTP[name]} | {found['requests_per_cpu_s'][name]:,} | {ratio:.2f} × |"
-        for name, ratio in found["ratio"].items()
-    ]
+    for server, each in found["servers"].items():
+        lines += [
+            "",
+            f"| {_SERVERS[server]} | requests per CPU second | of an app that does nothing |",
+            "|---|---:|---:|",
+        ]
+        lines += [
+            f"| {_HTTP[name]} | {each['requests_per_cpu_s'][name]:,} | {ratio:.2f} × |"
+            for name, ratio in each["ratio"].items()
+        ]
     return "\n".join(lines)
 
 
+_SERVERS = {
+    "uvicorn": "uvicorn, with httptools",
+    "uvicorn-h11": "uvicorn, with h11",
+    "hypercorn": "hypercorn",
+    "granian": "granian, by ASGI",
+}
+
+
 _HTTP = {
-    "bare": "uvicorn, an app that does nothing",
-    "near": "… behind HTTPCache, from the near tier",
+    "bare": "an app that does nothing",
+    "near": "it behind HTTPCache, from the near tier",
     "shared": "… from the shared tier",
-    "hishel": "… behind hishel",
+    "hishel": "it behind hishel",
     "fastapi_cache2": "FastAPI with fastapi-cache2",
-    "nginx": "nginx, proxy_cache",
+    "nginx": "it behind nginx, proxy_cache",
 }
