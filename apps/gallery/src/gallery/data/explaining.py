@@ -97,7 +97,6 @@ def examples(now: datetime, *, user_id: int, character_id: int, username: str) -
         "detail": lambda session: queries.detail(session, character_id),
         "similar": lambda session: queries.similar(session, character_id),
         "has_liked": lambda session: queries.has_liked(session, user_id, character_id),
-        "like_count": lambda session: queries.like_count(session, character_id),
         "preferences": lambda session: queries.preferences(session, user_id),
         "user_images": lambda session: queries.user_images(session, username),
         "user_images of a character": lambda session: queries.user_images(
