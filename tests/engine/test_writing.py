@@ -503,7 +503,7 @@ SCENARIOS = [
     killed_before_commit,
     two_writers,
     late_tags,
-    evicted_and_lapsed,
+    pytest.param(evicted_and_lapsed, marks=pytest.mark.more),
 ]
 
 

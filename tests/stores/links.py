@@ -78,6 +78,7 @@ async def back(store: AsyncRedis, within_s: float = 5.0) -> float:
 async def mirrored(store: AsyncRedis, *names: str) -> Seen:
     """Have the mirror know `names`, and what it says of them."""
     assert store.mirror is not None
+    await back(store)  # connecting may take longer than an operation may
     await store.answer(ChangeStamps(names))
     deadline = now_s() + 5
     while (seen := store.mirror.seen(names, boot_s())) is None:

@@ -237,6 +237,7 @@ def test_a_store_must_not_create_a_late_stamp() -> None:
     must_fail(explore(late_tags, rules=Rules(fill=creating)))
 
 
+@pytest.mark.more
 def test_a_late_tag_must_have_been_quiet_since_the_fill_began() -> None:
     """Not only since it was asked about: then what it guards may have been read before."""
 

@@ -73,6 +73,7 @@ async def compare(site, questions):
     return uncached
 
 
+@pytest.mark.more
 async def test_lists_by_each_input(site):
     """One input varied at a time, for strangers and two users."""
     questions = list(one_varied())
@@ -89,6 +90,7 @@ async def test_lists_by_each_input(site):
         assert any(plain != varied for plain, varied in changes), name
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_lists_by_several_inputs(site, seed):
     await compare(site, list(at_random(40, seed)))
