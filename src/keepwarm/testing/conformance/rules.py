@@ -22,7 +22,7 @@ class Rules:
     times: ClassVar[Times] = Times(operation_s=2.0, leader_s=30.0)
     """Nothing lapses by itself within a test, however busy the machine."""
     brief: ClassVar[Times] = Times(
-        operation_s=2.0, writer_s=0.2, leader_s=0.3, beat_s=0.1, renew_s=0.05
+        operation_s=2.0, writer_s=0.2, leader_s=0.6, beat_s=0.1, renew_s=0.05
     )
     """For what has to lapse: a test waits as long as these say."""
 
