@@ -17,13 +17,13 @@ from keepwarm.testing.chaos.stage import Cast
 from keepwarm.testing.chaos.worker import Mutant
 
 CELLS = [
-    Cell(Cast(coherence="strict", seed=1), ("kill-server", "kill-worker"), 5),
-    Cell(Cast(coherence="strict", seed=2), ("failover", "pause-worker"), 6),
-    Cell(Cast(coherence="strict", seed=3), ("lost-pushes", "flush"), 5),
-    Cell(Cast(coherence="strict", seed=4), ("evict", "fork"), 5),
-    Cell(Cast(coherence="strict", seed=5, is_writing=True), ("kill-worker", "cancel"), 6),
-    Cell(Cast(coherence="validate", seed=6), ("partition", "delete-metadata"), 5),
-    Cell(Cast(coherence="bounded", seed=7), ("lost-replies", "clock-worker"), 5),
+    Cell(Cast(coherence="strict", seed=1), ("kill-server", "kill-worker"), 7),
+    Cell(Cast(coherence="strict", seed=2), ("failover", "pause-worker"), 8),
+    Cell(Cast(coherence="strict", seed=3), ("lost-pushes", "flush"), 7),
+    Cell(Cast(coherence="strict", seed=4), ("evict", "fork"), 7),
+    Cell(Cast(coherence="strict", seed=5, is_writing=True), ("kill-worker", "cancel"), 8),
+    Cell(Cast(coherence="validate", seed=6), ("partition", "delete-metadata"), 7),
+    Cell(Cast(coherence="bounded", seed=7), ("lost-replies", "clock-worker"), 7),
 ]
 
 

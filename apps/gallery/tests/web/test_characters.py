@@ -191,6 +191,31 @@ async def test_deleted_character_is_gone_at_once_with_its_picture(site):
     assert made["id"] not in [card["id"] for card in newest["items"]]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "field", "told"),
+    [
+        ({"name": None}, "name", "It is required."),
+        ({"name": " \t "}, "name", "It is empty. Spaces do not count."),
+        ({"description": "\n"}, "description", "It is empty. Spaces do not count."),
+        ({"name": "n" * 121}, "name", "It is longer than 120 characters."),
+        ({"tags": [f"t{n}" for n in range(13)]}, "tags", "There are more than 12."),
+        ({"tags": ["fine", ""]}, "tags.1", "It is empty. Spaces do not count."),
+        (
+            {"attributes": {f"a{n}": "b" for n in range(21)}},
+            "attributes",
+            "There are more than 20.",
+        ),
+    ],
+)
+async def test_what_a_form_lacks_is_told_in_words_for_who_filled_it_in(site, wrong, field, told):
+    visitor = await site.visitor("u1")
+    form = {"name": "Wren", "description": "Wren waited.", **wrong}
+    form = {name: value for name, value in form.items() if value is not None}
+    answer = await visitor.post("/api/characters", json=form)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["fields"] == [{"field": field, "message": told}]
+
+
 async def test_views_are_counted_but_end_nothing(site):
     visitor = await site.visitor()
     before = await visitor.read("/api/characters/1")
@@ -221,7 +246,7 @@ async def test_like_moves_the_number_in_every_list(site):
         made = await one.post(f"/api/characters/{id}/like")
         assert made.json()["like_count"] == before[0] + 1
         after = [await told(path, id) for path in paths]
-        assert after == [count and count + 1 for count in before]
+        assert after == [None if count is None else count + 1 for count in before]
 
 
 async def test_like_costs_no_list_and_nothing_similar(site):

@@ -3,7 +3,7 @@
 import type { QueryClient, QueryKey } from "@tanstack/react-query";
 import { connect, type Stamp } from "./live";
 import { type ListParams, listPath, paramsOf } from "./params";
-import { queries } from "./queries";
+import { characterPath, FEATURED, queries } from "./queries";
 import { reading, speed, timings } from "./speed";
 import type {
   Cards,
@@ -74,8 +74,8 @@ export function seed(client: QueryClient, told: First, search: string): void {
 
 /** Where the API has what `told` is about; null if it is about nothing that is fetched. */
 function addressOf({ character, featured, list, me, preferences }: First, search: string) {
-  if (character) return `/api/characters/${character.id}`;
-  if (featured) return "/api/featured";
+  if (character) return characterPath(character.id);
+  if (featured) return FEATURED;
   return list ? listPath(paramsOf(search, homeOf(me.user, preferences))) : null;
 }
 

@@ -24,6 +24,9 @@ export const STALE_AFTER_MS = 10 * 60_000;
 const read = <T>(path: string, signal: AbortSignal, more: Call = {}): Promise<T> =>
   call<T>(path, { signal, ...more });
 
+// Where the API has what a page is about; its figures are found by it, too (speed.ts).
+export const FEATURED = "/api/featured";
+export const characterPath = (id: number): string => `/api/characters/${id}`;
 export const imagesPath = (username: string): string =>
   `/api/users/${encodeURIComponent(username)}/images`;
 
@@ -36,7 +39,7 @@ export const queries = {
   character: (id: number) =>
     queryOptions({
       queryKey: ["characters", "one", id],
-      queryFn: ({ signal }) => read<Character>(`/api/characters/${id}`, signal, { isTold: true }),
+      queryFn: ({ signal }) => read<Character>(characterPath(id), signal, { isTold: true }),
     }),
   similar: (id: number) =>
     queryOptions({
@@ -56,7 +59,7 @@ export const queries = {
   featured: () =>
     queryOptions({
       queryKey: ["characters", "featured"],
-      queryFn: ({ signal }) => read<Featured>("/api/featured", signal, { isTold: true }),
+      queryFn: ({ signal }) => read<Featured>(FEATURED, signal, { isTold: true }),
     }),
   facets: () =>
     queryOptions({

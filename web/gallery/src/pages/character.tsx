@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type ChangeEvent, useEffect, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { call } from "../api/client";
-import { queries } from "../api/queries";
+import { characterPath, queries } from "../api/queries";
 import { explained } from "../api/refused";
 import { useSpeedOf } from "../api/speed";
 import type { Character as Found, User } from "../api/types";
@@ -27,7 +27,7 @@ export function Character({ id, user }: { id: number; user: User | null }) {
   const found = useQuery({ ...queries.character(id), enabled });
   useTitle(found.data?.name);
   useCountedView(found.data?.id);
-  useSpeedOf(`/api/characters/${id}`);
+  useSpeedOf(characterPath(id));
   const isGone = found.isError && explained(found.error).status === 404;
   // What could not be fetched again stays; what somebody else has deleted does not.
   if (found.data && !isGone) return <Shown found={found.data} user={user} remove={remove} />;

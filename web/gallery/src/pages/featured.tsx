@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
-import { queries } from "../api/queries";
+import { FEATURED, queries } from "../api/queries";
 import { useSpeedOf } from "../api/speed";
 import type { User } from "../api/types";
 import { Cards } from "../cards/cards";
@@ -14,7 +14,7 @@ export function Featured({ user }: { user: User | null }) {
   const found = useQuery(queries.featured());
   const title = user ? "Featured for you" : "Featured";
   useTitle(title);
-  useSpeedOf("/api/featured");
+  useSpeedOf(FEATURED);
   return (
     <>
       <div className={css.bar}>
