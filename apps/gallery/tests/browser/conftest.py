@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,3 +31,27 @@ def visit(stage: Stage) -> Iterator[Visit]:
     with stage.visit() as visit:
         yield visit
     assert visit.complaints == []
+
+
+@pytest.fixture(params=["store", "no store"])
+def visitor(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Visit]:
+    """With the store there, and with every connection to it cut and refused."""
+    is_away = request.param == "no store"
+    if is_away:
+        stage.network.refuse()
+    try:
+        with stage.visit() as visit:
+            yield visit
+        assert visit.complaints == []
+    finally:
+        if is_away:
+            stage.network.pass_through()
+            is_back(stage)
+
+
+def is_back(stage: Stage) -> None:
+    """Return once Gallery has its store again."""
+    deadline = time.monotonic() + 30
+    with stage.api() as api:
+        while api.get("/api/cache/health").json()["cache"]["status"] != "healthy":
+            assert time.monotonic() < deadline, "the store does not come back"

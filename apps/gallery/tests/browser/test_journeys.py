@@ -1,4 +1,4 @@
-"""What people come for, in a real browser: find, like, make, change, take away.
+"""What people come for, in a real browser: find, make, change, take away.
 
 Each journey must hold while the store is away, too; none may leave a word on the console.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,30 +15,6 @@ if TYPE_CHECKING:
     from stage import Stage, Visit
 
 pytestmark = [pytest.mark.more, pytest.mark.timeout(300)]
-
-
-@pytest.fixture(params=["store", "no store"])
-def visitor(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Visit]:
-    """With the store there, and with every connection to it cut and refused."""
-    is_away = request.param == "no store"
-    if is_away:
-        stage.network.refuse()
-    try:
-        with stage.visit() as visit:
-            yield visit
-        assert visit.complaints == []
-    finally:
-        if is_away:
-            stage.network.pass_through()
-            is_back(stage)
-
-
-def is_back(stage: Stage) -> None:
-    """Return once Gallery has its store again."""
-    deadline = time.monotonic() + 30
-    with stage.api() as api:
-        while api.get("/api/cache/health").json()["cache"]["status"] != "healthy":
-            assert time.monotonic() < deadline, "the store does not come back"
 
 
 def test_first_screen_asks_the_api_for_nothing(visit: Visit) -> None:
@@ -85,119 +60,6 @@ def test_nobody_is_found_by_nonsense_and_there_is_a_way_out(visit: Visit) -> Non
     assert visit.heading() == '“xyzzy%41"<”'
     visit.page.get_by_role("link", name="Show everybody").click()
     visit.page.locator("main li h2").first.wait_for()
-
-
-def test_stranger_is_asked_to_sign_in_for_a_like_and_comes_back(visitor: Visit) -> None:
-    page = visitor.page
-    visitor.goes("/characters/9")
-    visitor.is_ready()
-    page.get_by_role("link", name=re.compile("Like")).click()
-    page.get_by_text("Each person’s like counts once").wait_for()
-    page.get_by_label("Name").fill("u8")
-    page.get_by_label("Password").fill("demo-gallery")
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/characters/9")
-    like = page.get_by_role("button", name=re.compile("Like"))
-    was = like.get_attribute("aria-pressed")
-    with page.expect_response("**/like") as answer:
-        like.click()
-    assert answer.value.ok
-    assert like.get_attribute("aria-pressed") != was
-    page.reload()
-    assert like.get_attribute("aria-pressed") != was
-    page.go_back()
-    assert not page.url.endswith("/characters/9"), "it is twice in the history"
-
-
-def test_like_moves_the_number_beside_it_and_in_every_window(stage: Stage, visit: Visit) -> None:
-    """It must not come back with what was counted before, as it did: not live, not on reload."""
-    page = visit.page
-    visit.signs_in()
-    path = "/characters/13"
-    visit.goes(path)
-    like = page.get_by_role("button", name=re.compile("Like"))
-    like.wait_for()
-    if like.get_attribute("aria-pressed") == "true":
-        like.click()
-        page.wait_for_selector("[aria-pressed=false]")
-        visit.settles()
-    with stage.visit() as other:
-        other.goes(path)
-        other.page.wait_for_function("() => document.documentElement.dataset.live === 'open'")
-        theirs = other.page.get_by_role("link", name=re.compile("Like"))
-        before = int(re.search(r"\d+", theirs.inner_text())[0])
-        assert before == int(re.search(r"\d+", like.inner_text())[0])
-        assert before < 999, "small enough to be written out"
-        like.click()
-        other.page.wait_for_function(
-            "n => [...document.querySelectorAll('a.button')]"
-            ".some(a => a.innerText.includes('Like') && a.innerText.includes(n))",
-            arg=str(before + 1),
-        )
-    for _ in range(3):
-        visit.settles()
-        page.wait_for_timeout(300)
-        assert re.search(r"\d+", like.inner_text())[0] == str(before + 1)
-        page.reload()
-    like.click()
-    page.wait_for_selector("[aria-pressed=false]")
-    visit.settles()
-    assert re.search(r"\d+", like.inner_text())[0] == str(before)
-
-
-def test_what_is_read_meanwhile_does_not_undo_a_like_on_its_way(stage: Stage, visit: Visit) -> None:
-    """1. Our like is on its way.  2. Another's makes this page read the character, and what it
-    is told is from before ours.  3. Ours arrives."""
-    page = visit.page
-    visit.signs_in()
-    visit.goes("/characters/15")
-    like = page.get_by_role("button", name=re.compile("Like"))
-    like.wait_for()
-    page.wait_for_function("() => document.documentElement.dataset.live === 'open'")
-    was = like.get_attribute("aria-pressed")
-    held: list[Any] = []
-    page.route("**/like", lambda route: held.append(route))
-    like.click()
-    with stage.visit() as other:
-        other.signs_in("u11")
-        other.goes("/characters/15")
-        with page.expect_response("**/api/characters/15"):
-            other.page.get_by_role("button", name=re.compile("Like")).click()
-    for _ in range(10):
-        page.wait_for_timeout(25)
-        assert like.get_attribute("aria-pressed") != was
-    with page.expect_response("**/like"):
-        held[0].continue_()
-    for _ in range(10):
-        page.wait_for_timeout(25)
-        assert like.get_attribute("aria-pressed") != was
-
-
-def test_like_is_counted_in_the_list_that_one_goes_back_to(visit: Visit) -> None:
-    page = visit.page
-    visit.signs_in()
-    visit.goes("/?mode=newest")
-    card = page.locator("main li").nth(2)
-    name = card.locator("h2").inner_text()
-
-    def told() -> int:
-        found = page.locator("main li", has=page.get_by_role("heading", name=name, exact=True))
-        return int(re.search(r"\d+", found.locator(".cards-likes").inner_text())[0])
-
-    before = told()
-    card.locator("a").first.click()
-    like = page.get_by_role("button", name=re.compile("Like"))
-    like.wait_for()
-    by = -1 if like.get_attribute("aria-pressed") == "true" else 1
-    with page.expect_response("**/like"):
-        like.click()
-    page.go_back()
-    page.get_by_role("heading", level=1, name="Newest").wait_for()
-    assert told() == before + by
-    for _ in range(2):
-        visit.settles()
-        assert told() == before + by
-        page.reload()
 
 
 def test_keyboard_finds_opens_and_signs_out_in_sight(visit: Visit) -> None:
@@ -294,32 +156,6 @@ def test_search_says_what_it_is_limited_to_and_how_to_widen_it(visit: Visit) -> 
     page.get_by_role("link", name="Only in Trending: show without").click()
     page.wait_for_url("**/?mode=all&q=moon")
     assert page.get_by_role("link", name=re.compile("^Only in")).count() == 0
-
-
-def test_like_shows_at_once_and_is_taken_back_when_refused(visit: Visit) -> None:
-    page = visit.page
-    visit.signs_in()
-    visit.goes("/characters/11")
-    like = page.get_by_role("button", name=re.compile("Like"))
-    like.wait_for()
-    before = like.inner_text()
-    page.route("**/like", lambda route: held.append(route))
-    held: list = []
-    like.click()
-    page.wait_for_function(
-        "b => document.querySelector('[aria-pressed]').innerText !== b", arg=before
-    )
-    assert like.inner_text() != before, "it shows before any answer"
-    while not held:
-        page.wait_for_timeout(20)
-    held[0].fulfill(
-        status=503,
-        json={"error": {"code": "busy", "message": "Too busy.", "hint": "Try again shortly."}},
-    )
-    page.get_by_role("alert").get_by_text("Too busy. Try again shortly.").wait_for()
-    assert like.inner_text() == before
-    # The browser itself notes every 503; that one was ours.
-    visit.complaints[:] = [each for each in visit.complaints if "503" not in each]
 
 
 def test_character_is_made_changed_and_deleted(visitor: Visit) -> None:
