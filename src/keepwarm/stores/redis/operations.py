@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
+import hiredis
 import msgspec
 
 from keepwarm.core.entry import Pattern, Patterns, Seen, Stored, Terms
@@ -101,8 +102,6 @@ class Operations:
         self.leading: dict[str, str] = {}
         self.writing: dict[str, tuple[str, ...]] = {}
         self._reads: dict[tuple[str, ...], Command] = {}
-        # The same few thousand stamps are asked for again and again.
-        self._packed_stamp = lru_cache(maxsize=16_384)(lambda name: _packed(self._prefix + name))
         self.now_ms: Callable[[], int] = lambda: 0
         """The server's clock, as far as the link knows it; 0: not at all."""
         self.channels = (self._prefix + "told", self._prefix + "to:" + self._me)
@@ -110,7 +109,6 @@ class Operations:
         self._position_key = self._prefix + "pos"
         self._holders_key = self._prefix + "holders"
         self._patterns_key = self._prefix + "patterns"
-        self._asked_always = b"".join(map(_packed, ("MGET", self.epoch_key, self._position_key)))
         self._table: dict[type, Callable[[Any], Operation[Any]]] = {
             ReadShared: self._read,
             ReadPatterns: self._read_patterns,
@@ -194,9 +192,8 @@ class Operations:
 
     def read_packed(self, stamps: tuple[str, ...], names: tuple[str, ...]) -> bytes:
         """What asks for epoch, position, `stamps` and the entries of `names` at once, packed."""
-        count = b"*%d\r\n" % (3 + len(stamps) + len(names))
-        return b"".join(
-            (count, self._asked_always, *map(self._packed_stamp, stamps), *map(_packed, names))
+        return hiredis.pack_command(
+            ("MGET", self.epoch_key, self._position_key, *self._names(stamps), *names)
         )
 
     def seen(self, stamps: tuple[str, ...], values: list[Any]) -> tuple[Seen, list[Any]]:
@@ -426,12 +423,6 @@ def parse_told(raw: bytes) -> Told | None:
         is_entry=what == "enters",
         is_numbered=kind != "l",
     )
-
-
-def _packed(text: str) -> bytes:
-    """`text` as a command carries it (RESP: a bulk string)."""
-    raw = text.encode("utf-8", "surrogatepass")
-    return b"$%d\r\n%b\r\n" % (len(raw), raw)
 
 
 # A stamp hardly ever changes between two reads of it, and is read with every entry.
