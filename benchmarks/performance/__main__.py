@@ -53,6 +53,7 @@ async def measure(*, is_quick: bool) -> dict[str, Any]:
         _say("shared hits")
         found["shared"] = _plain(await shared.measure_hits(url))
         found["detail"] = _plain(await shared.measure_hits(url, shared.Detail))
+        found["least"] = _plain(await shared.measure_least())
         _say("raw reads")
         found["gets"] = _plain(await shared.measure_gets(url))
         _say("a storm of cancellations")

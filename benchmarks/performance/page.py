@@ -26,6 +26,7 @@ def tables(found: Mapping[str, Any]) -> str:
             "keepwarm",
         ),
         _compared("A GET of 2 KB, 50 callers with a key each", found["gets"], "keepwarm"),
+        _least(found),
         _storm(found["storm"]),
     ]
     if "by_entries" in found:
@@ -53,6 +54,19 @@ def _compared(title: str, figures: Mapping[str, Any], ours: str) -> str:
             f"| {times} |"
         )
     return "\n".join(lines)
+
+
+def _least(found: Mapping[str, Any]) -> str:
+    """What the goals of a shared hit leave no room for, of whatever cache."""
+    least = {name: each["median_us"] for name, each in found["least"].items()}
+    wire = "a GET is sent and its reply parsed (the blocking socket above)"
+    least = {wire: found["gets"]["a blocking socket, pipelined"]["median_us"], **least}
+    rows = [(name, f"{us:.2f}") for name, us in least.items()]
+    for called in ("list", "detail"):
+        left_out = "detail" if called == "list" else "list"
+        total = sum(us for name, us in least.items() if f"a {left_out} is" not in name)
+        rows.append((f"together, for a {called}", f"{total:.2f}"))
+    return _table("**What no shared hit of these values can do without**", ("", "µs"), rows)
 
 
 def _storm(figures: Mapping[str, Any]) -> str:

@@ -16,6 +16,9 @@ import redis.asyncio as redis_py
 from benchmarks.performance.measuring import Contender, Figure, in_turn
 from keepwarm import Cache, Policy
 from keepwarm.core.steps import Ping
+from keepwarm.core.units import MiB
+from keepwarm.stores.codecs import codec_for
+from keepwarm.stores.compression import Compression
 from keepwarm.stores.envelope import Sealing
 from keepwarm.stores.redis.aio import AsyncRedis
 from keepwarm.stores.redis.dialing import dial
@@ -156,6 +159,46 @@ async def measure_hits(url: str, kind: type[Page] | type[Detail] = Page) -> dict
     await cashews.close()
     await client.aclose()
     return found
+
+
+async def measure_least() -> dict[str, Figure]:
+    """What a shared hit cannot do without, piece by piece: no other work between them."""
+    codecs = {kind: codec_for(kind) for kind in (Page, Detail)}
+    payloads = {
+        kind: [codecs[kind].encode(made(key)) for key in range(CONCURRENT)]
+        for kind, made in ((Page, page), (Detail, detail))
+    }
+    compression = Compression()
+    loop = asyncio.get_running_loop()
+    turn: list[asyncio.Future[None]] = []
+
+    def answer() -> None:
+        for future in turn:
+            future.set_result(None)
+        turn.clear()
+
+    def ask(_: int) -> "asyncio.Future[None]":
+        if not turn:
+            loop.call_soon(answer)
+        turn.append(loop.create_future())
+        return turn[-1]
+
+    def each(work: Callable[[bytes], object], given: list[bytes]) -> Callable[[int], Any]:
+        async def run(times: int) -> None:
+            for _ in range(times // CONCURRENT):
+                for data in given:
+                    work(data)
+
+        return run
+
+    contenders = [Contender("a caller that waits is told", _at_once(ask), TIMES)]
+    for kind, called in ((Page, "list"), (Detail, "detail")):
+        frames = [compression.compress(payload) for payload in payloads[kind]]
+        unpack = each(lambda frame: compression.decompress(frame, MiB), frames)
+        decode = each(codecs[kind].decode, payloads[kind])
+        contenders.append(Contender(f"a {called} is decompressed", unpack, TIMES))
+        contenders.append(Contender(f"a {called} is decoded", decode, TIMES))
+    return await in_turn(contenders)
 
 
 async def measure_gets(url: str) -> dict[str, Figure]:

@@ -8,6 +8,7 @@ from alembic import command
 from databases import REFERENCE
 from sqlalchemy import inspect, text
 
+from gallery.data import queries
 from gallery.data.database import Database, alembic_config
 from gallery.data.explaining import examples, plan, recorded
 from gallery.data.models import Base
@@ -43,6 +44,12 @@ async def test_several_processes_may_migrate_at_once(blank_database_url: str) ->
 
 def names() -> list[str]:
     return list(examples(REFERENCE, user_id=5, character_id=10, username="u3"))
+
+
+def test_every_read_is_among_those_looked_at() -> None:
+    said = {name.split()[0].rstrip(",") for name in names()}
+    lists = {"list", "list_ids", "featured"}  # the last is no read: it ranks what two others gave
+    assert said - lists == set(queries.__all__) - lists
 
 
 @pytest.mark.parametrize("name", sorted(set(names()) - SCANNING))

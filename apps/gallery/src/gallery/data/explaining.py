@@ -96,6 +96,9 @@ def examples(now: datetime, *, user_id: int, character_id: int, username: str) -
         "cards of 24": lambda session: queries.cards(session, range(1, 25)),
         "detail": lambda session: queries.detail(session, character_id),
         "similar": lambda session: queries.similar(session, character_id),
+        "species": queries.species,
+        "tag_names": queries.tag_names,
+        "like_count": lambda session: queries.like_count(session, character_id),
         "has_liked": lambda session: queries.has_liked(session, user_id, character_id),
         "preferences": lambda session: queries.preferences(session, user_id),
         "user_images": lambda session: queries.user_images(session, username),
@@ -107,6 +110,7 @@ def examples(now: datetime, *, user_id: int, character_id: int, username: str) -
         "image_bytes": lambda session: queries.image_bytes(session, "0" * 64),
         "job": lambda session: queries.job(session, "none"),
         "user": lambda session: queries.user(session, username),
+        "credentials": lambda session: queries.credentials(session, username),
         "find_session": lambda session: queries.find_session(session, "0" * 64, now),
     }
 
