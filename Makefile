@@ -60,8 +60,7 @@ fmt: setup  ## format and mend what ruff can
 
 bench: setup  ## measure pages and, beside the peers, single calls; write benchmarks/ and docs/
 	@scripts/peers.sh
-	$(PEERS) -m benchmarks $(ARGS)
-	$(PEERS) -m benchmarks.performance $(ARGS)
+	@$(PEERS) -m benchmarks $(ARGS); pages=$$?; $(PEERS) -m benchmarks.performance $(ARGS) && exit $$pages
 
 bench-check: setup  ## whether a ratio to a peer has become worse than the stored one
 	@scripts/peers.sh

@@ -82,9 +82,12 @@ def load_result(load: LoadFigures) -> dict[str, Any]:
         "seconds": round(ran.played.took_s, 1),
         "events": [(round(at, 1), name) for at, name in ran.played.events],
         "summary": asdict(ran.summary),
-        "calls": {"hits": ran.calls.hits, "misses": ran.calls.misses},
+        "calls": {
+            "hits": ran.calls.hits, "misses": ran.calls.misses, "computed": ran.calls.computed
+        },
         "hit_ratio": round(ran.hit_ratio, 4),
         "ideal": {"hits": ran.ideal.hits, "misses": ran.ideal.misses},
+        "ideal_on_trial": {"hits": ran.on_trial.hits, "misses": ran.on_trial.misses},
         "ideal_ratio": round(ran.ideal.ratio, 4),
         "of_ideal": round(ran.of_ideal, 4),
         "ideal_by_policy": ran.ideal.by_policy,

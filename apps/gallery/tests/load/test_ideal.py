@@ -8,8 +8,8 @@ PAGE = Touch("page:1", "page", ("all",))
 CARD, OTHER = Touch("card:1", "card", ("one",)), Touch("card:2", "card", ("two",))
 
 
-def played(*happenings: Happening) -> tuple[int, int]:
-    cache = UnlimitedCache(POLICIES)
+def played(*happenings: Happening, trial_s: float = 0.0) -> tuple[int, int]:
+    cache = UnlimitedCache(POLICIES, trial_s=trial_s)
     for one in happenings:
         cache.meet(one)
     return cache.counted.hits, cache.counted.misses
@@ -50,3 +50,26 @@ def test_what_a_fill_calls_itself_is_called_on_a_miss_only() -> None:
     outer = Touch("page:2", "page", (), inner=(CARD,))
 
     assert played(Happening(0.0, touches=(outer,)), Happening(1.0, touches=(outer,))) == (1, 2)
+
+
+def test_what_was_filled_under_a_new_stamp_ends_with_its_trial() -> None:
+    times = (0.0, 9.0, 10.0, 60.0)  # filled; on trial; ended, filled again; trusted now
+    loads = [Happening(at, touches=(CARD,)) for at in times]
+
+    assert played(*loads, trial_s=10.0) == (2, 2)
+    assert played(*loads) == (3, 1)
+
+
+def test_a_tag_that_is_known_already_puts_nothing_on_trial_again() -> None:
+    both = Touch("card:3", "card", ("one",))
+
+    happened = played(
+        Happening(0.0, touches=(CARD,)),
+        Happening(8.0, touches=(both,)),  # under a key of its own, which is on trial until 18
+        Happening(11.0, touches=(both,)),  # and with a tag on trial until 10
+        Happening(17.0, touches=(both,)),
+        Happening(19.0, touches=(both,)),
+        trial_s=10.0,
+    )
+
+    assert happened == (1, 4)

@@ -2,9 +2,11 @@
 
 It has the same keys, lifetimes and invalidations, never evicts, never fails and fills in
 no time. Calls are counted as the real cache counts them: one for each cached function,
-and one for each card of a list. What a request touches is told here a second time, apart
-from the app (keys and tags as in gallery.caching), and checked against the server's own
-number of calls: `Ideal.calls` and hits + misses of a run must agree.
+and one for each card of a list. A stored response answers for all the calls of its
+handler, which then are not made: so a run is judged by what it computed, out of the calls
+counted here. What a request touches is told here a second time, apart from the app (keys
+and tags as in gallery.caching), and checked against a server that stores no responses:
+`Ideal.calls` and its hits + misses must agree.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from gallery.data.values import PERSONAL_MODES, Mode
 from gallery.load.player import Exchange
 from gallery.load.requests import Kind
 from keepwarm import Policy
+
+COUNTED = frozenset(POLICIES) - {"session-mark"}
+"""Policies of what requests are about. Whose session it is, the middleware asks beside them."""
 
 CHARACTERS, TRAITS = "characters", "characters:traits"
 
@@ -59,10 +64,17 @@ class Ideal:
 
 
 class UnlimitedCache:
-    """Entries by key with their lifetimes, and which of them a tag ends."""
+    """Entries by key with their lifetimes, and which of them a tag ends.
 
-    def __init__(self, policies: Mapping[str, Policy] = POLICIES) -> None:
+    With `trial_s` it also keeps the promise about writers that die: a stamp which the store
+    did not have may have replaced one that such a writer had marked, so it is on trial for so
+    long, and what was filled under it ends with that (decisions/0009).
+    """
+
+    def __init__(self, policies: Mapping[str, Policy] = POLICIES, *, trial_s: float = 0.0) -> None:
         self._policies = policies
+        self._trial_s = trial_s
+        self._made: dict[str, float] = {}  # when each stamp was first asked for
         self._entries: dict[str, tuple[float, float]] = {}  # fresh until, stale until
         self._tagged: dict[str, set[str]] = defaultdict(set)
         self.counted = Ideal()
@@ -86,17 +98,27 @@ class UnlimitedCache:
             self._call(inner, now)
         policy = self._policies[touch.policy]
         fresh_until = now + policy.ttl_s
-        self._entries[touch.key] = (fresh_until, fresh_until + policy.stale_while_revalidate_s)
+        stale_until = fresh_until + policy.stale_while_revalidate_s
+        for stamp in (touch.key, *touch.tags):
+            settled_at = self._made.setdefault(stamp, now) + self._trial_s
+            if now < settled_at:
+                fresh_until, stale_until = (
+                    min(fresh_until, settled_at),
+                    min(stale_until, settled_at),
+                )
+        self._entries[touch.key] = (fresh_until, stale_until)
         for tag in touch.tags:
             self._tagged[tag].add(touch.key)
 
 
-def ideal(exchanges: Iterable[Exchange], *, before: Iterable[Exchange] = ()) -> Ideal:
+def ideal(
+    exchanges: Iterable[Exchange], *, before: Iterable[Exchange] = (), trial_s: float = 0.0
+) -> Ideal:
     """What an unlimited cache hits on `exchanges`, which came after `before` (not counted).
 
-    Refused and failed requests count for nothing.
+    Refused and failed requests count for nothing. For `trial_s` see UnlimitedCache.
     """
-    cache = UnlimitedCache()
+    cache = UnlimitedCache(trial_s=trial_s)
     for counted, load in ((False, before), (True, exchanges)):
         happened = [one for exchange in load for one in _happenings(exchange)]
         happened.sort(key=lambda one: one.at)

@@ -24,6 +24,7 @@ from gallery.load.stage import (
     store_figures,
 )
 from gallery.load.summary import Summary, summary
+from keepwarm.core.times import TIMES
 from keepwarm.stores.redis.server import EmbeddedServer
 
 Watch = Callable[[Exchange], None]
@@ -86,6 +87,7 @@ class Ran:
     played: Played
     summary: Summary
     ideal: Ideal  # until the first fault
+    on_trial: Ideal  # the same, of one that distrusts new stamps for a while, as ours must
     calls: Figures  # until the first fault; differences to the load's beginning
     queries: int
     store: StoreFigures | None
@@ -94,9 +96,12 @@ class Ran:
 
     @property
     def hit_ratio(self) -> float:
-        """Of cached calls until the first fault."""
-        calls = self.calls.hits + self.calls.misses
-        return self.calls.hits / calls if calls else 0.0
+        """Of the cached calls that the requests until the first fault come to, as the ideal
+        counts them: those for which nothing was computed, whichever layer answered. A stored
+        response answers for all the calls of its handler, which then are not made.
+        """
+        calls = self.ideal.calls
+        return max(0, calls - self.calls.computed) / calls if calls else 0.0
 
     @property
     def of_ideal(self) -> float:
@@ -151,11 +156,13 @@ class Run:
             played=played,
             summary=summary(played.exchanges),
             ideal=ideal(undisturbed, before=self.before),
+            on_trial=ideal(undisturbed, before=self.before, trial_s=TIMES.writer_s),
             calls=Figures(
                 upto.queries - began.queries,
                 upto.processor_s - began.processor_s,
                 upto.hits - began.hits,
                 upto.misses - began.misses,
+                upto.computed - began.computed,
             ),
             queries=ended.queries - began.queries,
             store=final,

@@ -26,6 +26,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import make_url
 
 from gallery.load.client import Connections, ProtocolError
+from gallery.load.ideal import COUNTED
 from gallery.load.server import FIGURES
 from keepwarm.stores.redis.server import EmbeddedServer, free_port
 
@@ -46,6 +47,8 @@ class Figures:
     processor_s: float
     hits: int
     misses: int
+    computed: int = 0
+    """Misses of the functions that `ideal.COUNTED` says; those of stored responses are none."""
     at: float = field(default_factory=time.monotonic)
 
 
@@ -71,6 +74,7 @@ class _Counted(msgspec.Struct):
 
 class _Metrics(msgspec.Struct):
     cache: _Counted
+    policies: dict[str, _Counted]
 
 
 class ServerProcess:
@@ -143,8 +147,11 @@ class ServerProcess:
         server = await self.connections.send("GET", FIGURES)
         metrics = await self.connections.send("GET", "/api/cache/metrics")
         told = msgspec.json.decode(server.body, type=_Server)
-        counted = msgspec.json.decode(metrics.body, type=_Metrics).cache
-        return Figures(told.queries, told.processor_s, counted.hits, counted.misses)
+        found = msgspec.json.decode(metrics.body, type=_Metrics)
+        computed = sum(each.misses for name, each in found.policies.items() if name in COUNTED)
+        return Figures(
+            told.queries, told.processor_s, found.cache.hits, found.cache.misses, computed
+        )
 
 
 async def store_figures(store: EmbeddedServer) -> StoreFigures | None:
