@@ -192,9 +192,9 @@ class Operations:
 
     def read_packed(self, stamps: tuple[str, ...], names: tuple[str, ...]) -> bytes:
         """What asks for epoch, position, `stamps` and the entries of `names` at once, packed."""
-        return hiredis.pack_command(
-            ("MGET", self.epoch_key, self._position_key, *self._names(stamps), *names)
-        )
+        keys: tuple[Any, ...] = (self.epoch_key, self._position_key, *self._names(stamps), *names)
+        packed: bytes = hiredis.pack_command(("MGET", *keys))
+        return packed
 
     def seen(self, stamps: tuple[str, ...], values: list[Any]) -> tuple[Seen, list[Any]]:
         """What the reply to a read says of `stamps`, and the rest of it: entries, unopened."""
