@@ -202,8 +202,8 @@ for it, whichever layer answered: a stored response answers for all the calls of
 **New stamps.** The store is empty at the beginning. A stamp that it does not have may have been
 lost together with the mark of a writer who died, so one made from nothing is on trial for ten
 seconds, and what was filled under it is computed once more after them (decisions/0009). The row
-about new stamps says what that alone costs an unlimited cache. It is paid once for each stamp,
-of which there are 65,536 for keys and tags with a colon: a store in use has them all.
+about new stamps says what that alone costs an unlimited cache. It is paid once for each stamp
+for as long as the store keeps it; keys and tags with a colon share 65,536.
 
 **The oracle** (`gallery.load.oracle`) plays the writes again on a copy of the database
 from before the load, and asks an app with its cache switched off what each request had

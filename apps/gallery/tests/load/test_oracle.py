@@ -91,5 +91,6 @@ async def test_the_unlimited_cache_is_asked_exactly_what_the_server_was(
     assert told(verdict) == []
     assert ran.ideal.calls == pytest.approx(ran.calls.hits + ran.calls.misses, rel=0.02)
     assert ran.ideal.hits >= ran.calls.hits > 0
-    computed = ran.calls.misses - ran.calls.computed  # what the middleware asks beside
-    assert 0 <= computed <= ran.calls.misses / 10
+    assert ran.calls.computed == ran.calls.misses
+    assert ran.hit_ratio == pytest.approx(1 - ran.calls.misses / ran.ideal.calls)
+    assert ran.ideal.ratio >= ran.on_trial.ratio > 0

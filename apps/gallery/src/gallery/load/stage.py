@@ -47,7 +47,7 @@ class Figures:
     processor_s: float
     hits: int
     misses: int
-    computed: int = 0
+    computed: int
     """Misses of the functions that `ideal.COUNTED` says; those of stored responses are none."""
     at: float = field(default_factory=time.monotonic)
 
