@@ -174,7 +174,7 @@ async def test_megabyte_keys_are_told_apart(open_cache: Open, intruder: redis.Re
 
 
 IMITATIONS = [
-    "{keepwarm}:epoch", "{keepwarm}:pos", "{keepwarm}:patterns", "}:epoch", "epoch", ":epoch",
+    "{keepwarm}:epoch", "{keepwarm}:pos", "{keepwarm}:patterns", "{keepwarm}:marks", "}:epoch", "epoch", ":epoch",
     "{keepwarm}:tag:a", "tag:a", "slot:0000", "pos", "@", "x@00000000", "a:b@c", "{", "}", "{}",
     "{keepwarm}", "{other}:x",
 ]  # fmt: skip
@@ -190,6 +190,7 @@ async def test_a_users_key_is_never_named_like_metadata(
         async def named(name: str) -> str:
             return name
 
+        await named("the notes of marks begin with the first stamp")
         await cache.invalidate_pattern("nothing:*")
         before = {name for name in intruder.scan_iter() if name.startswith(b"{")}
         for imitation in IMITATIONS:
@@ -199,10 +200,11 @@ async def test_a_users_key_is_never_named_like_metadata(
         assert values == ["by hand"] * len(IMITATIONS)
     names = set(intruder.scan_iter())
     metadata = {name for name in names if name.startswith(b"{")}
-    assert {b"{keepwarm}:epoch", b"{keepwarm}:pos", b"{keepwarm}:patterns"} <= before
+    own = (b"epoch", b"pos", b"patterns", b"marks")
+    assert {b"{keepwarm}:" + name for name in own} <= before
     assert all(name.startswith(b"{keepwarm}:slot:") for name in metadata - before)
     entries = names - metadata
-    assert len(entries) == 2 * len(IMITATIONS)
+    assert len(entries) == 2 * len(IMITATIONS) + 1
     assert all(name.startswith(b"keepwarm:") for name in entries)
     assert not any(set(name) & set(b"{}") for name in entries)
 

@@ -19,6 +19,7 @@ NAMES = {
     "position": "pos",
     "patterns": "patterns",
     "registry": "holders",
+    "marks": "marks",
 }
 
 

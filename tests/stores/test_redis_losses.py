@@ -1,6 +1,7 @@
 """What a Redis may lose or be made to hold: nothing comes back to life, nothing raises."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -8,7 +9,16 @@ import redis
 
 from keepwarm import Cache, Policy
 from keepwarm.core.globs import Glob
-from keepwarm.core.steps import AddPattern, Capture, Elect, ReadPatterns, ReadShared
+from keepwarm.core.stamps import stamp_of_tag
+from keepwarm.core.steps import (
+    AddPattern,
+    Capture,
+    Elect,
+    Enter,
+    Inside,
+    ReadPatterns,
+    ReadShared,
+)
 from keepwarm.core.times import TIMES
 from keepwarm.engine.threads import BlockingCache
 from keepwarm.stores.envelope import Sealing
@@ -182,6 +192,52 @@ def test_an_old_snapshot_revives_nothing(namespace: str, is_new_client: bool) ->
         assert [again(), again()] == [1, 1]
         for one in {cache, second}:
             one.blocking().__enter__().close()
+
+
+@pytest.mark.parametrize("comes_first", ["reader", "passing writer"])
+def test_an_old_snapshot_hides_no_writer_for_longer_than_d(
+    namespace: str, hasty: float, comes_first: str
+) -> None:
+    """G4, for a mark that is in no snapshot: the server dies, then the writer after his COMMIT.
+
+    1. the writer enters, and checks his mark   2. the server dies, and restarts from a snapshot
+    of before   3. a reader captures, reads the old row and stores it   4. the writer commits
+    and is killed
+    """
+    with valkey(arguments=("--dbfilename", "dump.rdb")) as server:
+        cache, origin = cache_on(server, namespace), Origin()
+        read = reader(cache.blocking().__enter__(), origin)
+        for _ in range(2):
+            read()
+            time.sleep(hasty + 0.05)  # settled: nothing is on trial any more
+        with redis.Redis.from_url(server.url) as direct:
+            direct.save()
+        stamps = (stamp_of_tag("row"), stamp_of_tag("row:1"))
+        writer = BlockingRedis(parse_address(server.url), namespace, Sealing(), 2.0)
+        writer.answer(Enter("w", stamps))
+        assert writer.answer(Inside("w", stamps))
+        writer.close()
+        server.kill()
+        server.start()
+        if comes_first == "passing writer":
+            with cache.blocking().__enter__().writing("row", "row:1") as passing:
+                passing.check()
+        assert read() == 0
+        origin.version = 1
+
+        time.sleep(hasty + 0.05)
+
+        assert read() == 1
+        cache.blocking().__enter__().close()
+
+
+@pytest.fixture
+def hasty() -> Iterator[float]:
+    """D in seconds, much shorter than it is."""
+    real = TIMES.writer_s
+    object.__setattr__(TIMES, "writer_s", 1.0)
+    yield TIMES.writer_s
+    object.__setattr__(TIMES, "writer_s", real)
 
 
 def test_foreign_entry_bytes_are_misses(

@@ -23,7 +23,7 @@ def test_no_state_breaks_a_promise(model: Model[Any]) -> None:
 
 
 def test_two_writers_are_explored_to_the_end() -> None:
-    found = search(Writers(faults=1, changes=0), 30_000)
+    found = search(Writers(faults=1, changes=0), 90_000)
     print(found)
 
     assert found.violation is None, found.violation
@@ -53,7 +53,7 @@ def test_a_broken_promise_is_told_as_a_story_that_replays() -> None:
     assert "  1. nothing is stored" in told
     assert "writer 1 commits" in told
     _, reads = replay(_Forgetful(faults=0, changes=0), violation.moves)
-    assert reads.broken == violation.broken == "the store serves version 0 though 1 is committed"
+    assert reads.broken == violation.broken == "the store serves version 1 though 2 is committed"
     for end in range(1, len(violation.moves)):
         assert not replay(_Forgetful(faults=0, changes=0), violation.moves[:end])[1].broken, (
             "no shorter one"

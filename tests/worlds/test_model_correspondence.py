@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from keepwarm.core.mirror import Mirror, Told
+from keepwarm.core.stamps import Stamp
 from keepwarm.core.steps import (
     Capture,
     Changed,
@@ -291,6 +292,8 @@ class Written:
         self.store = MemoryStore(clock=lambda: self.now)
         self.tokens: dict[int, tuple[str, str]] = {}
         self.entry: tuple[str, str] | None = None
+        self.store.answer(Capture((OTHERS,)))
+        self.now += TIMES.writer_s  # as in the model it has been there for longer than D
 
     def does(self, told: str) -> None:
         what, who = told, told.removeprefix("writer ").removeprefix("fill ")[:1]
@@ -316,19 +319,40 @@ class Written:
                 assert seen.epoch is not None
                 assert stamp.is_dirty == (what != "fill captures"), told
                 self.tokens[int(who)] = (seen.epoch.nonce, stamp.nonce)
+            case "fill takes the stamp that is there":
+                seen = answer(ReadShared((), (OURS,)))
+                stamp = seen.stamps[OURS]
+                assert stamp is not None, told
+                assert not stamp.is_dirty
+                assert seen.epoch is not None
+                self.tokens[int(who)] = (seen.epoch.nonce, stamp.nonce)
             case "fill stores what it was told":
                 self.entry = self.tokens[int(who)]
             case "somebody else invalidates the tag":
                 answer(ChangeStamps((OURS,)))
             case "the stamp is evicted":
                 self.store.evict(OURS)
+            case "the notes of marks are evicted":
+                self.store.evict_notes()
             case "a new epoch begins":
                 answer(NewEpoch())
+            case "the new epoch has come to where the stamp was born":
+                while self.store._position < self.store._stamps[OURS].born:
+                    answer(ChangeStamps((OTHERS,)))
+            case "the epoch is evicted, and a new one begins":
+                self.store.distrust()
+            case "the store dies and restarts from an old snapshot":
+                self.store._stamps[OURS] = Stamp("of old", "of old", 1)
+                self.store._noted.clear()
+                self.store.distrust()
+            case "the store dies and restarts with nothing":
+                self.store.flush()
             case "half of D passes":
                 self.now += TIMES.writer_s / w.D
             case _:
                 assert what in (
                     "commits",
+                    "commits without having checked",
                     "is killed",
                     "fill asks the origin",
                     "a near tier reads and mirrors the stamp",
@@ -355,7 +379,7 @@ class Written:
             and not found.is_dirty
             and (seen.epoch.nonce, found.nonce) == self.entry
         )
-        return ("there", trial, *left, stamp.is_due(now_ms), is_served)
+        return ("there", trial, *left, self.store._is_due(stamp), is_served)
 
 
 HALF_D_MS = TIMES.writer_s * 1000 / w.D

@@ -42,6 +42,7 @@ FOUND = (
     "holders not waited for",
     "waiting less than a lease",
     "marks not heeded by who fills",
+    "notes of marks, each of eight rules",
     "a lost mark not told",
 )
 
@@ -104,6 +105,9 @@ CAUGHT: dict[str, Callable[..., None]] = {
     "holders not waited for": test_mutants_near.test_a_change_must_be_waited_for,
     "waiting less than a lease": test_mutants_near.test_waiting_less_than_a_lease_does_not_do,
     "marks not heeded by who fills": test_mutants_writers.test_a_mark_must_be_heeded_by_who_fills,
+    "notes of marks, each of eight rules": (
+        test_mutants_writers.test_each_rule_of_the_notes_of_marks_is_needed
+    ),
     "a lost mark not told": test_mutants_writers.test_who_left_without_his_mark_must_tell_it,
 }
 

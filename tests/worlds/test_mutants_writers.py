@@ -56,7 +56,100 @@ def test_leaving_without_a_mark_must_not_pass_for_clean() -> None:
 
     assert found.violation is not None, f"the mutant was not caught in {found}"
     assert "the stamp is evicted" in found.violation.moves
-    assert search(Writers(**bounds), 60_000).is_complete
+    assert search(Writers(**bounds), 90_000).is_complete
+
+
+class _Unnoted(Writers):
+    """Who enters does not note his mark."""
+
+    def enter(self, n: Any, i: int) -> None:
+        kept = n[model.NOTED]
+        super().enter(n, i)
+        n[model.NOTED] = kept
+
+
+class _NotedOnce(Writers):
+    """Who checks or prolongs his mark does not note it again."""
+
+    def inside(self, n: Any, i: int) -> bool:
+        kept = n[model.NOTED]
+        is_inside = super().inside(n, i)
+        n[model.NOTED] = kept
+        return is_inside
+
+
+class _Whole(Writers):
+    """Notes that were evicted pass for whole when they begin anew."""
+
+    def note(self, n: Any) -> None:
+        n[model.NOTES] = n[model.NOTES] or 1
+
+
+class _Settled(Writers):
+    """Nothing that comes from nothing is on trial."""
+
+    def trial(self, n: Any) -> int:
+        return super().trial(n) if n[model.STAMP] else 0
+
+
+class _Trusting(Writers):
+    """A store that may have gone back in time is trusted: what was first, and a real gap."""
+
+    def tick(self, s: Any) -> Any:
+        return super().tick((*s[: model.AFRESH], 0, *s[model.AFRESH + 1 :]))
+
+    def is_due(self, s: Any) -> bool:
+        return super().is_due((*s[: model.AFRESH], 0, *s[model.AFRESH + 1 :]))
+
+    def trial(self, n: Any) -> int:
+        n[model.AFRESH] = 0
+        return super().trial(n)
+
+
+class _Kept(Writers):
+    """… only where it holds the stamp still: a capture leaves it as it is."""
+
+    def is_due(self, s: Any) -> bool:
+        return super().is_due((*s[: model.AFRESH], 0, *s[model.AFRESH + 1 :]))
+
+
+class _Taken(Writers):
+    """… only where it holds the stamp still: a fill takes it as it is."""
+
+    def is_taken(self, s: Any) -> bool:
+        return super().is_taken((*s[: model.AFRESH], 0, *s[model.AFRESH + 1 :]))
+
+
+class _Passing(Writers):
+    """… only by who replaces a stamp: a change, or a writer who comes and goes."""
+
+    def trial(self, n: Any) -> int:
+        if not n[model.STAMP]:
+            return super().trial(n)
+        return 0 if n[model.TRIAL] == model.OVER else n[model.TRIAL]
+
+
+@pytest.mark.parametrize(
+    ("mutant", "needs"),
+    [
+        (_Unnoted, "the stamp is evicted"),
+        (_NotedOnce, "the stamp is evicted"),
+        (_Whole, "the notes of marks are evicted"),
+        (_Settled, "the stamp is evicted"),
+        (_Trusting, "the store dies and restarts from an old snapshot"),
+        (_Kept, "the store dies and restarts from an old snapshot"),
+        (_Taken, "the store dies and restarts from an old snapshot"),
+        (_Passing, "the store dies and restarts from an old snapshot"),
+    ],
+)
+def test_each_rule_of_the_notes_of_marks_is_needed(mutant: type[Writers], needs: str) -> None:
+    """A lost mark is overlooked, and its writer is killed after his commit."""
+    bounds = {"faults": 2 if mutant is _Whole else 1, "changes": 1 if mutant is _Passing else 0}
+    found = search(mutant(**bounds), 400_000)
+
+    assert found.violation is not None, f"the mutant was not caught in {found}"
+    assert needs in found.violation.moves
+    assert any("commits" in move for move in found.violation.moves)
 
 
 def test_who_left_without_his_mark_must_tell_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -248,15 +248,23 @@ class Mirror:
         self.pulse.version += 1
 
 
-def told_apart(seen: Seen, now_ms: int) -> Seen:
-    """`seen` without the stamps that the store would replace now: they prove nothing."""
+def told_apart(seen: Seen, now_ms: int, afresh_until: int) -> Seen:
+    """`seen` without the stamps that the store would replace now: they prove nothing.
+
+    Until `afresh_until` that is each which is not on trial for as long, `now_ms` being no
+    later than it is by the store's clock.
+    """
+    is_afresh = now_ms < afresh_until
     troubled = [
         name
         for name, stamp in seen.stamps.items()
         if stamp is not None
         # As `is_due` says of most of them: nobody is inside.
         and (
-            0 < stamp.provisional_until <= now_ms if stamp.writers == "-" else stamp.is_due(now_ms)
+            0 < stamp.provisional_until <= now_ms
+            or (is_afresh and stamp.provisional_until < afresh_until)
+            if stamp.writers == "-"
+            else stamp.is_due(now_ms)
         )
     ]
     if not troubled:

@@ -31,8 +31,8 @@ class Stamp:
     `born` is the position of the script that last set it; `writers` is not "-" while
     announced writers are inside (the stamp is then *dirty*): `id@deadline`, by comma.
     `provisional_until` is 0 for a stamp that is settled: one that was created from
-    nothing may have taken the place of one that had a writer's mark. Both instants are
-    milliseconds of the store's own clock.
+    nothing may have taken the place of one that had a writer's mark, unless the store
+    knows better. Both instants are milliseconds of the store's own clock.
     """
 
     nonce: str
@@ -78,24 +78,29 @@ class Epoch:
     """Stamp number 0, on which every entry of the namespace depends.
 
     `pattern_position` is the position of the newest pattern invalidation (0: none);
-    `identity` names the server that holds it, or is empty where the server won't say.
+    `identity` names the server that holds it, or is empty where the server won't say;
+    `since_ms` is the instant of the store's clock since when it cannot have gone back to
+    an earlier state (an older snapshot, a replica that lagged): what it held then may lack
+    the mark of a writer who relies on it.
     """
 
     nonce: str
     pattern_position: int = 0
     identity: str = ""
+    since_ms: int = 0
 
     def format(self) -> str:
-        return f"{self.nonce} {self.pattern_position} {self.identity or '-'}"
+        return f"{self.nonce} {self.pattern_position} {self.identity or '-'} {self.since_ms}"
 
 
 def parse_epoch(raw: str | None) -> Epoch | None:
     if raw is None:
         return None
     parts = raw.split(" ")
-    if len(parts) != 3 or not is_number(parts[1]):
+    if len(parts) != 4 or not is_number(parts[1]) or not is_number(parts[3]):
         return None
-    return Epoch(parts[0], int(parts[1]), "" if parts[2] == "-" else parts[2])
+    identity = "" if parts[2] == "-" else parts[2]
+    return Epoch(parts[0], int(parts[1]), identity, int(parts[3]))
 
 
 def parse_position(raw: str | None, epoch: Epoch | None) -> int | None:

@@ -115,7 +115,9 @@ class MemoryStore:
             max_bytes, wall=lambda: self._written_at, is_indexed=False, keeps_stale=True
         )
         self._stamps: dict[str, Stamp] = {}
-        self._epoch = Epoch(nonce())
+        self._noted: dict[str, int] = {}
+        self._noted_since: int | None = None
+        self._epoch = Epoch(nonce(), since_ms=self._now_ms)
         self._position = 0
         self._floor = 0
         self._patterns: tuple[Pattern, ...] = ()
@@ -149,7 +151,7 @@ class MemoryStore:
         self._lock = threading.RLock()
         self._entries.after_fork()
         self._stamps, self._leases, self._holders = {}, {}, {}
-        self._begin()
+        self.distrust()
 
     def answer(self, step: Step[R]) -> R:
         with self._lock:
@@ -227,13 +229,24 @@ class MemoryStore:
         with self._lock:
             self._registry, self._holders = (self._nonce(), False), {}
 
+    def evict_notes(self) -> None:
+        """Lose what is known of the marks that stamps have carried."""
+        with self._lock:
+            self._noted, self._noted_since = {}, None
+
+    def distrust(self) -> None:
+        """Begin an epoch because the last one was lost, or the store has gone back in time."""
+        with self._lock:
+            self._begin(self._now_ms)
+
     def flush(self) -> None:
         """Lose everything, the epoch included."""
         with self._lock:
             self._entries.clear()
             self._stamps.clear()
             self._leases.clear()
-            self._begin()
+            self.evict_notes()
+            self.distrust()
             self.evict_holders()
 
     @property
@@ -241,12 +254,17 @@ class MemoryStore:
         return int(self._clock() * 1000)
 
     @property
-    def _mark_until(self) -> int:
+    def _d_ms(self) -> int:
         # A store that cannot outlive its writers has nobody to give up on.
-        return self._now_ms + int((self._times.writer_s if self._is_lossy else _DAY_S) * 1000)
+        return int((self._times.writer_s if self._is_lossy else _DAY_S) * 1000)
 
     @property
-    def _trial_until(self) -> int:
+    def _mark_until(self) -> int:
+        return self._now_ms + self._d_ms
+
+    @property
+    def _lost_until(self) -> int:
+        """Of a stamp that a writer leaves who does not find his mark in it."""
         return self._mark_until if self._is_lossy else 0
 
     def _read(self, step: ReadShared) -> Seen:
@@ -256,7 +274,7 @@ class MemoryStore:
             {name: self._stamps.get(name) for name in step.stamps},
             tuple(map(self._entry, step.names)),
         )
-        return told_apart(seen, self._now_ms)
+        return told_apart(seen, self._now_ms, self._afresh_until)
 
     def _read_patterns(self, step: ReadPatterns) -> Patterns:
         return Patterns(
@@ -270,13 +288,12 @@ class MemoryStore:
             if old is None and not self._is_lossy:
                 self._never_changed(name)
                 continue
-            is_due = old is not None and old.is_due(self._now_ms)
             # One born after the present position is of an earlier epoch: see CAPTURE.
-            if old is None or is_due or (old.born > self._position and not old.is_dirty):
+            if old is None or self._is_due(old) or (old.born > self._position and not old.is_dirty):
                 if not nonce:
                     nonce = self._nonce()
                     self._position += 1
-                self._stamps[name] = self._anew(nonce, old, ())
+                self._stamps[name] = self._anew(nonce, self._trial(name, old), ())
         return self._read(ReadShared((), step.stamps))
 
     def _confirm(self, step: Confirm) -> dict[str, Stamp] | None:
@@ -284,14 +301,14 @@ class MemoryStore:
             return None
         for name, nonce, _ in step.unchanged:
             now = self._stamps.get(name)
-            if now is None or now.nonce != nonce or now.is_dirty or now.is_due(self._now_ms):
+            if now is None or now.nonce != nonce or now.is_dirty or self._is_due(now):
                 return None
         found: dict[str, Stamp] = {}
         for name in step.late:
             stamp = self._stamps.get(name)
             if stamp is None and not self._is_lossy:
                 stamp = self._never_changed(name)
-            if stamp is None or stamp.is_dirty or stamp.is_due(self._now_ms):
+            if stamp is None or stamp.is_dirty or self._is_due(stamp):
                 return None
             if stamp.born > step.position:
                 return None
@@ -333,19 +350,54 @@ class MemoryStore:
             old = self._stamps.get(name)
             if not step.is_soft or (old is None and not self._is_lossy):
                 marks = living(old.writers, self._now_ms) if old else ()
-                self._stamps[name] = self._anew(nonce, old, marks)
+                self._stamps[name] = self._anew(nonce, self._trial(name, old), marks)
             elif old is not None:
                 self._stamps[name] = Stamp(
                     old.nonce, nonce, self._position, old.provisional_until, old.writers
                 )
         return self._announced(nonce, stamps=step.stamps)
 
-    def _anew(self, nonce: str, old: Stamp | None, marks: tuple[str, ...]) -> Stamp:
-        """A stamp with a new nonce; on trial where it comes from nothing."""
-        trial = old.provisional_until if old is not None else self._trial_until
-        if trial <= self._now_ms:
-            trial = 0
+    def _anew(self, nonce: str, trial: int, marks: tuple[str, ...]) -> Stamp:
         return Stamp(nonce, nonce, self._position, trial, ",".join(marks) or "-")
+
+    # Trials. See decisions/0021-notes-of-marks.md.
+
+    @property
+    def _afresh_until(self) -> int:
+        """Until when any stamp may be of before a mark that a writer relies on."""
+        return self._epoch.since_ms + self._d_ms if self._is_lossy else 0
+
+    def _is_due(self, stamp: Stamp) -> bool:
+        """Whether the next capture replaces it."""
+        if stamp.is_due(self._now_ms):
+            return True
+        is_older = stamp.provisional_until < self._afresh_until
+        return is_older and not stamp.is_dirty and self._now_ms < self._afresh_until
+
+    def _trial(self, name: str, old: Stamp | None) -> int:
+        """Until when the stamp that comes now is on trial, 0: not at all."""
+        until = self._afresh_until
+        if old is not None:
+            until = max(until, old.provisional_until)
+        elif self._is_lossy:
+            mark = min(self._noted.get(name, 0), self._now_ms + self._d_ms)
+            until = max(until, self._notes() + self._d_ms, mark)
+        return until if until > self._now_ms else 0
+
+    def _notes(self) -> int:
+        """Since when marks are noted."""
+        if self._noted_since is None:
+            self._noted_since = self._now_ms
+        return self._noted_since
+
+    def _note(self, names: Iterable[str]) -> None:
+        if not self._is_lossy:
+            return  # no mark of his can be lost
+        self._notes()
+        now_ms, until = self._now_ms, self._mark_until
+        for name in [name for name, ends in self._noted.items() if ends <= now_ms]:
+            del self._noted[name]
+        self._noted |= dict.fromkeys(names, until)
 
     def _announced(
         self,
@@ -394,17 +446,17 @@ class MemoryStore:
             self._floor = kept[-PATTERNS_KEPT - 1].position
             kept = kept[-PATTERNS_KEPT:]
         self._patterns = kept
-        self._epoch = Epoch(self._epoch.nonce, self._position)
+        self._epoch = replace(self._epoch, pattern_position=self._position)
         return self._announced(self._nonce(), patterns=True)
 
-    def _begin(self) -> None:
-        self._epoch = Epoch(self._nonce())
+    def _begin(self, since_ms: int) -> None:
+        self._epoch = Epoch(self._nonce(), since_ms=since_ms)
         self._position, self._floor, self._patterns, self._told = 0, 0, (), 0
         self.pulse.version += 1
         self.heard.renewed(self._epoch.nonce, 0, 0)
 
     def _new_epoch(self, step: NewEpoch) -> Changed:
-        self._begin()
+        self._begin(self._epoch.since_ms)  # nothing was lost: somebody asked for it
         return self._announced(self._epoch.nonce, everything=True)
 
     # Announced writes.
@@ -416,7 +468,8 @@ class MemoryStore:
         for name in step.stamps:
             old = self._stamps.get(name)
             marks = living(old.writers, self._now_ms) if old else ()
-            self._stamps[name] = self._anew(nonce, old, (*marks, mark))
+            self._stamps[name] = self._anew(nonce, self._trial(name, old), (*marks, mark))
+        self._note(step.stamps)
         return self._announced(nonce, stamps=step.stamps, writer=step.writer, is_entry=True)
 
     def _inside(self, step: Inside) -> bool:
@@ -430,6 +483,7 @@ class MemoryStore:
             kept = (mark if _writer(m) == step.writer else m for m in marks)
             found[name] = replace(old, writers=",".join(kept))
         self._stamps |= found
+        self._note(step.stamps)
         return True
 
     def _leave(self, step: Leave) -> Changed:
@@ -440,10 +494,9 @@ class MemoryStore:
             old = self._stamps.get(name)
             marks = living(old.writers, self._now_ms) if old else ()
             others = tuple(m for m in marks if _writer(m) != step.writer)
-            if others == marks:
-                is_lost = True
-                old = None
-            self._stamps[name] = self._anew(nonce, old, others)
+            is_lost |= others == marks
+            until = self._lost_until if others == marks else self._trial(name, old)
+            self._stamps[name] = self._anew(nonce, until, others)
         changed = self._announced(
             nonce,
             stamps=step.stamps,

@@ -108,6 +108,7 @@ class Operations:
         self.epoch_key = self._prefix + "epoch"
         self._position_key = self._prefix + "pos"
         self._holders_key = self._prefix + "holders"
+        self._marks_key = self._prefix + "marks"
         self._patterns_key = self._prefix + "patterns"
         self._table: dict[type, Callable[[Any], Operation[Any]]] = {
             ReadShared: self._read,
@@ -168,7 +169,7 @@ class Operations:
     def _call(
         self, script: Script, keys: tuple[str, ...] = (), args: tuple[str | bytes | int, ...] = ()
     ) -> Call:
-        fixed = (self.epoch_key, self._position_key, self._holders_key)
+        fixed = (self.epoch_key, self._position_key, self._holders_key, self._marks_key)
         return Call(script, (*fixed, *keys), (new_nonce(), *args))
 
     def _names(self, stamps: tuple[str, ...]) -> tuple[str, ...]:
@@ -201,7 +202,9 @@ class Operations:
         end = 2 + len(stamps)
         found = dict(zip(stamps, map(_stamp, values[2:end]), strict=True))
         epoch, position = _place(values[0], values[1])
-        return told_apart(Seen(epoch, position, found), self.now_ms()), values[end:]
+        afresh_until = epoch.since_ms + self._trial_ms if epoch is not None else 0
+        seen = told_apart(Seen(epoch, position, found), self.now_ms(), afresh_until)
+        return seen, values[end:]
 
     def opened(
         self, names: tuple[str, ...], raw: list[Any]
@@ -229,7 +232,8 @@ class Operations:
     def _confirm(self, step: Confirm) -> Operation[dict[str, Stamp] | None]:
         unchanged = tuple(stamp[0] for stamp in step.unchanged)
         keys = self._names((*step.late, *unchanged))
-        args: tuple[str | bytes | int, ...] = (step.epoch, step.position, len(step.late))
+        args: tuple[str | bytes | int, ...] = (self._trial_ms,)
+        args += (step.epoch, step.position, len(step.late))
         args += tuple(stamp[1] for stamp in step.unchanged)
 
         def read(replies: list[Any]) -> dict[str, Stamp] | None:

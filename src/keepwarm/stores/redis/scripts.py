@@ -1,14 +1,21 @@
 """The Lua scripts: each changes metadata atomically, all on the one slot of `{namespace}`.
 
-KEYS[1] is the epoch, KEYS[2] the position, KEYS[3] the registry of holders; further keys
-and arguments are told at each script. ARGV[1] is always fresh randomness from the caller:
-the server's generator is never used. Values are those of `core.stamps`. A key of another
-type counts as missing.
+KEYS[1] is the epoch, KEYS[2] the position, KEYS[3] the registry of holders, KEYS[4] the notes
+of marks; further keys and arguments are told at each script. ARGV[1] is always fresh
+randomness from the caller: the server's generator is never used. Values are those of
+`core.stamps`. A key of another type counts as missing.
 
 A lost epoch or position begins a new epoch, and with it everything is cold: neither can
 be told apart from a store that was flushed. The epoch also names the server it was made
 on (run id and replication id), and `RENEW`, which every connection begins with, begins a
 new one on any other server, so that an old snapshot or a failover and back revives nothing.
+The epoch says since when the store cannot have gone back in time, in milliseconds of its
+clock: for D after it, any stamp may be of before a mark that a writer relies on, and is
+replaced by one on trial. That is not so for an epoch which somebody asked for.
+
+The notes of marks know, for each stamp, how long the latest mark in it may live, and since
+when they are kept. A stamp that comes from nothing is on trial for so long, which mostly is
+not at all. See decisions/0021-notes-of-marks.md.
 
 A change that may end what a near tier holds is announced on the channel `{namespace}:told`,
 numbered without gaps, in the same script: who is subscribed on the connection on which he
@@ -40,21 +47,22 @@ local function identity()
   if not run or not repl then return '-' end
   return run .. '/' .. repl
 end
-local function begin(random)
-  local epoch = random .. ' 0 ' .. identity()
+local function begin(random, since)
+  since = since or clock()
+  local epoch = random .. ' 0 ' .. identity() .. ' ' .. int(since)
   redis.call('SET', KEYS[1], epoch)
   redis.call('SET', KEYS[2], random .. ' 0 0')
-  return random, 0, epoch, 0
+  return random, 0, epoch, 0, since
 end
 local function now(random)
   local epoch = get(KEYS[1])
   local pos = get(KEYS[2])
-  local nonce = epoch and string.match(epoch, '^(%S+) %d+ %S+$')
-  if nonce and pos then
+  local nonce, since = string.match(epoch or '', '^(%S+) %d+ %S+ (%d+)$')
+  if nonce and #since < 16 and pos then
     local incarnation, n, told = string.match(pos, '^(%S+) (%d+) (%d+)$')
     -- Past 2^53 n + 1 is n, and would prove anything.
     if incarnation == nonce and #n < 16 and #told < 16 then
-      return nonce, tonumber(n), epoch, tonumber(told)
+      return nonce, tonumber(n), epoch, tonumber(told), tonumber(since)
     end
   end
   -- Without it nobody can tell whether the registry is of this server or of an old snapshot.
@@ -84,12 +92,37 @@ local function marks(writers, at)
   end
   return #kept > 0 and table.concat(kept, ',') or '-'
 end
-local function is_due(s, at)
+local function is_due(s, at, afresh)
   -- At the end of a trial a living writer's mark must not go with it.
   if s[5] ~= '-' then return marks(s[5], at) == '-' end
-  return s[4] > 0 and s[4] <= at
+  return s[4] > 0 and s[4] <= at or at < afresh and s[4] < afresh
 end
 local function prefix() return string.sub(KEYS[1], 1, -6) end
+local function name(i) return string.sub(KEYS[i], string.len(prefix()) + 1) end
+local function notes(at)
+  local since = redis.pcall('ZSCORE', KEYS[4], 'since')
+  since = type(since) == 'string' and string.match(since, '^%-(%d+)$')
+  if since and #since < 16 then return tonumber(since) end
+  redis.call('DEL', KEYS[4])
+  redis.call('ZADD', KEYS[4], int(-at), 'since')
+  return at
+end
+local function note(at, ends)
+  notes(at)
+  redis.call('ZREMRANGEBYSCORE', KEYS[4], 0, int(at)) -- below 0 is since when there are notes
+  for i = 5, #KEYS do redis.call('ZADD', KEYS[4], int(ends), name(i)) end
+end
+local function trial(i, s, at, since, d)
+  local ends = since + d
+  if s then
+    ends = math.max(ends, s[4])
+  else
+    ends = math.max(ends, notes(at) + d)
+    local mark = tonumber(redis.call('ZSCORE', KEYS[4], name(i)) or 0)
+    ends = math.max(ends, math.min(mark, at + d))
+  end
+  return ends > at and ends or 0
+end
 local function announce(...)
   redis.pcall('SPUBLISH', prefix() .. 'told', table.concat({...}, ' '))
 end
@@ -105,8 +138,7 @@ local function registry(random)
 end
 local function names(from)
   local found = {}
-  local start = string.len(prefix()) + 1
-  for i = from, #KEYS do found[#found + 1] = string.sub(KEYS[i], start) end
+  for i = from, #KEYS do found[#found + 1] = name(i) end
   return table.concat(found, ',')
 end
 """
@@ -128,7 +160,7 @@ def _script(body: str) -> Script:
 RENEW = _script("""
 local nonce, n, epoch, told = now(ARGV[1])
 local here = identity()
-if string.match(epoch, '(%S+)$') ~= here then
+if string.match(epoch, '(%S+) %d+$') ~= here then
   nonce, n, epoch, told = begin(ARGV[1])
   redis.call('DEL', KEYS[3])
 end
@@ -174,104 +206,101 @@ RETIRE = _script("""
 return redis.pcall('HDEL', KEYS[3], 'h:' .. ARGV[2])
 """)
 
-# KEYS[4..]: stamps. ARGV: -, D in milliseconds -> {epoch, position, stamp...}; what was
+# KEYS[5..]: stamps. ARGV: -, D in milliseconds -> {epoch, position, stamp...}; what was
 # missing or due is created, and so is what was born after the present position: it is of
 # an earlier epoch, and until positions have caught up with it no fill that names it late
 # could be stored.
 CAPTURE = _script("""
-local nonce, n, epoch, told = now(ARGV[1])
-local at = clock()
+local nonce, n, epoch, told, since = now(ARGV[1])
+local at, d = clock(), tonumber(ARGV[2])
 local found, created = {'', ''}, false
-for i = 4, #KEYS do
+for i = 5, #KEYS do
   local raw = get(KEYS[i])
   local s = parse(raw)
-  if not s or is_due(s, at) or (s[3] > n and s[5] == '-') then
+  if not s or is_due(s, at, since + d) or (s[3] > n and s[5] == '-') then
     if not created then created = true n = n + 1 end
-    local trial = s and s[4] or at + tonumber(ARGV[2])
-    if trial <= at then trial = 0 end
-    raw = join({ARGV[1], ARGV[1], n, trial, '-'})
+    raw = join({ARGV[1], ARGV[1], n, trial(i, s, at, since, d), '-'})
     redis.call('SET', KEYS[i], raw)
   end
-  found[i - 1] = raw
+  found[i - 2] = raw
 end
 if created then moved(nonce, n, told) end
 found[1], found[2] = epoch, nonce .. ' ' .. int(n) .. ' ' .. int(told)
 return found
 """)
 
-# KEYS[4..]: late stamps, then unchanged ones. ARGV: -, epoch, position, number of late,
+# KEYS[5..]: late stamps, then unchanged ones. ARGV: -, D, epoch, position, number of late,
 # nonce of each unchanged -> the late stamps, or false. Creates nothing.
 CONFIRM = _script("""
-local epoch = get(KEYS[1])
-if not epoch or string.match(epoch, '^(%S+)') ~= ARGV[2] then return false end
-local position, late, at = tonumber(ARGV[3]), tonumber(ARGV[4]), clock()
+local nonce, since = string.match(get(KEYS[1]) or '', '^(%S+) %d+ %S+ (%d+)$')
+if nonce ~= ARGV[3] then return false end
+local afresh = tonumber(since) + tonumber(ARGV[2])
+local position, late, at = tonumber(ARGV[4]), tonumber(ARGV[5]), clock()
 local found = {}
-for i = 4, #KEYS do
+for i = 5, #KEYS do
   local raw = get(KEYS[i])
   local s = parse(raw)
-  if not s or s[5] ~= '-' or is_due(s, at) then return false end
-  if i - 3 <= late then
+  if not s or s[5] ~= '-' or is_due(s, at, afresh) then return false end
+  if i - 4 <= late then
     if s[3] > position then return false end
-    found[i - 3] = raw
-  elseif s[1] ~= ARGV[i - 3 - late + 4] then
+    found[i - 4] = raw
+  elseif s[1] ~= ARGV[i - 4 - late + 5] then
     return false
   end
 end
 return found
 """)
 
-# KEYS[4..]: stamps. ARGV: -, D, 'hard' or 'soft', who is to be told of confirmations
+# KEYS[5..]: stamps. ARGV: -, D, 'hard' or 'soft', who is to be told of confirmations
 # -> {epoch nonce, position, registry}
 CHANGE = _script("""
-local nonce, n, _, told = now(ARGV[1])
-local at = clock()
+local nonce, n, _, told, since = now(ARGV[1])
+local at, d = clock(), tonumber(ARGV[2])
 n, told = n + 1, told + 1
-for i = 4, #KEYS do
+for i = 5, #KEYS do
   local s = parse(get(KEYS[i]))
   if ARGV[3] == 'hard' then
-    local trial = s and s[4] or at + tonumber(ARGV[2])
-    if trial <= at then trial = 0 end
-    redis.call('SET', KEYS[i], join({ARGV[1], ARGV[1], n, trial, s and marks(s[5], at) or '-'}))
+    local kept = s and marks(s[5], at) or '-'
+    redis.call('SET', KEYS[i], join({ARGV[1], ARGV[1], n, trial(i, s, at, since, d), kept}))
   elseif s then
     redis.call('SET', KEYS[i], join({s[1], ARGV[1], n, s[4], s[5]}))
   end
 end
 moved(nonce, n, told)
-announce(nonce, int(told), ARGV[1], ARGV[4], 's', names(4), int(n))
+announce(nonce, int(told), ARGV[1], ARGV[4], 's', names(5), int(n))
 return {nonce, n, registry(ARGV[1])}
 """)
 
-# KEYS[4..]: stamps. ARGV: -, D, writer, who is to be told -> {epoch nonce, position, registry}
+# KEYS[5..]: stamps. ARGV: -, D, writer, who is to be told -> {epoch nonce, position, registry}
 ENTER = _script("""
-local nonce, n, _, told = now(ARGV[1])
-local at = clock()
-local mark = ARGV[3] .. '@' .. int(at + tonumber(ARGV[2]))
+local nonce, n, _, told, since = now(ARGV[1])
+local at, d = clock(), tonumber(ARGV[2])
+local mark = ARGV[3] .. '@' .. int(at + d)
 n, told = n + 1, told + 1
-for i = 4, #KEYS do
+for i = 5, #KEYS do
   local s = parse(get(KEYS[i]))
-  local trial = s and s[4] or at + tonumber(ARGV[2])
-  if trial <= at then trial = 0 end
   local others = s and marks(s[5], at) or '-'
   local inside = others == '-' and mark or others .. ',' .. mark
-  redis.call('SET', KEYS[i], join({ARGV[1], ARGV[1], n, trial, inside}))
+  redis.call('SET', KEYS[i], join({ARGV[1], ARGV[1], n, trial(i, s, at, since, d), inside}))
 end
+note(at, at + d)
 moved(nonce, n, told)
-announce(nonce, int(told), ARGV[1], ARGV[4], 's', names(4), int(n), 'enters', ARGV[3])
+announce(nonce, int(told), ARGV[1], ARGV[4], 's', names(5), int(n), 'enters', ARGV[3])
 return {nonce, n, registry(ARGV[1])}
 """)
 
-# KEYS[4..]: stamps. ARGV: -, D, writer -> 1 if every mark lives; they are prolonged.
+# KEYS[5..]: stamps. ARGV: -, D, writer -> 1 if every mark lives; they are prolonged.
 INSIDE = _script("""
-local at = clock()
+local at, d = clock(), tonumber(ARGV[2])
 local found = {}
-for i = 4, #KEYS do
+for i = 5, #KEYS do
   local s = parse(get(KEYS[i]))
   if not s then return 0 end
   local is_there, kept = false, {}
   for mark in string.gmatch(marks(s[5], at), '[^,]+') do
     if string.match(mark, '^(.*)@%d+$') == ARGV[3] then
       is_there = true
-      mark = ARGV[3] .. '@' .. int(at + tonumber(ARGV[2]))
+      mark = ARGV[3] .. '@' .. int(at + d)
     end
     kept[#kept + 1] = mark
   end
@@ -279,19 +308,20 @@ for i = 4, #KEYS do
   s[5] = table.concat(kept, ',')
   found[i] = join(s)
 end
-for i = 4, #KEYS do redis.call('SET', KEYS[i], found[i]) end
+for i = 5, #KEYS do redis.call('SET', KEYS[i], found[i]) end
+note(at, at + d)
 return 1
 """)
 
-# KEYS[4..]: stamps. ARGV: -, D, writer, who is to be told -> {epoch nonce, position,
+# KEYS[5..]: stamps. ARGV: -, D, writer, who is to be told -> {epoch nonce, position,
 # registry, 1 if a mark was gone}. Then readers may have stored, and near tiers hold, what
 # they read before the commit, and who else was inside is unknown.
 LEAVE = _script("""
-local nonce, n, _, told = now(ARGV[1])
-local at = clock()
+local nonce, n, _, told, since = now(ARGV[1])
+local at, d = clock(), tonumber(ARGV[2])
 local lost = 0
 n = n + 1
-for i = 4, #KEYS do
+for i = 5, #KEYS do
   local s = parse(get(KEYS[i]))
   local is_there, kept = false, {}
   if s then
@@ -303,11 +333,10 @@ for i = 4, #KEYS do
       end
     end
   end
-  local trial = is_there and s[4] or at + tonumber(ARGV[2])
-  if trial <= at then trial = 0 end
   if not is_there then lost = 1 end
+  local ends = is_there and trial(i, s, at, since, d) or at + d
   local others = #kept > 0 and table.concat(kept, ',') or '-'
-  redis.call('SET', KEYS[i], join({ARGV[1], ARGV[1], n, trial, others}))
+  redis.call('SET', KEYS[i], join({ARGV[1], ARGV[1], n, ends, others}))
 end
 local all, kind, to = {}, 'l', '-'
 if lost == 1 then
@@ -315,18 +344,18 @@ if lost == 1 then
   all = registry(ARGV[1])
 end
 moved(nonce, n, told)
-announce(nonce, int(told), ARGV[1], to, kind, names(4), int(n), 'leaves', ARGV[3])
+announce(nonce, int(told), ARGV[1], to, kind, names(5), int(n), 'leaves', ARGV[3])
 return {nonce, n, all, lost}
 """)
 
-# KEYS[4]: the list of patterns. ARGV[2]: the glob in hex; ARGV[3]: how many are kept;
+# KEYS[5]: the list of patterns. ARGV[2]: the glob in hex; ARGV[3]: how many are kept;
 # ARGV[4]: who is to be told -> {epoch nonce, position, registry}. Lines: epoch nonce, floor,
 # then 'n hex' oldest first.
 ADD_PATTERN = _script("""
 local nonce, n, epoch, told = now(ARGV[1])
 local lines = {}
 local floor = tonumber(string.match(epoch, '^%S+ (%d+)'))
-local old = get(KEYS[4])
+local old = get(KEYS[5])
 if old then
   local owner, kept_floor, rest = string.match(old, '^(%S+)\\n(%d+)\\n(.*)$')
   if owner == nonce then
@@ -342,8 +371,8 @@ while #lines > tonumber(ARGV[3]) do
   floor = tonumber(string.match(table.remove(lines, 1), '^(%d+)'))
 end
 local text = nonce .. '\\n' .. int(floor) .. '\\n' .. table.concat(lines, '\\n')
-redis.call('SET', KEYS[4], text)
-redis.call('SET', KEYS[1], nonce .. ' ' .. int(n) .. string.match(epoch, '( %S+)$'))
+redis.call('SET', KEYS[5], text)
+redis.call('SET', KEYS[1], nonce .. ' ' .. int(n) .. string.match(epoch, '( %S+ %d+)$'))
 moved(nonce, n, told)
 announce(nonce, int(told), ARGV[1], ARGV[4], 'p', '-', int(n))
 return {nonce, n, registry(ARGV[1])}
@@ -351,17 +380,19 @@ return {nonce, n, registry(ARGV[1])}
 
 # ARGV[2]: who is to be told -> {epoch nonce, 0, registry}
 NEW_EPOCH = _script("""
-begin(ARGV[1])
+local here, since = string.match(get(KEYS[1]) or '', '^%S+ %d+ (%S+) (%d+)$')
+-- On another server it is not known what the store has lost.
+begin(ARGV[1], here == identity() and #since < 16 and tonumber(since))
 moved(ARGV[1], 0, 1)
 announce(ARGV[1], '1', ARGV[1], ARGV[2], 'e', '-', '0')
 return {ARGV[1], 0, registry(ARGV[1])}
 """)
 
-# KEYS[4..]: leases. ARGV: -, who asks, milliseconds -> for each -1 if he leads, else the
+# KEYS[5..]: leases. ARGV: -, who asks, milliseconds -> for each -1 if he leads, else the
 # milliseconds that are left to its leader. Value: 'leader waiter waiter …'.
 ELECT = _script("""
 local found = {}
-for i = 4, #KEYS do
+for i = 5, #KEYS do
   local raw = get(KEYS[i])
   local left = raw and redis.call('PTTL', KEYS[i]) or 0
   -- More than a whole lease is left only where the server's clock was set back.
@@ -369,38 +400,37 @@ for i = 4, #KEYS do
     if ARGV[2] ~= '' and not string.find(raw, ' ' .. ARGV[2], 1, true) then
       redis.call('SET', KEYS[i], raw .. ' ' .. ARGV[2], 'KEEPTTL')
     end
-    found[i - 3] = left
+    found[i - 4] = left
   else
     redis.call('SET', KEYS[i], ARGV[1], 'PX', ARGV[3])
-    found[i - 3] = -1
+    found[i - 4] = -1
   end
 end
 return found
 """)
 
-# KEYS[4..]: leases. ARGV: -, milliseconds, the leader's word for each
+# KEYS[5..]: leases. ARGV: -, milliseconds, the leader's word for each
 PROLONG = _script("""
-for i = 4, #KEYS do
+for i = 5, #KEYS do
   local raw = get(KEYS[i])
-  if raw and string.match(raw, '^(%S+)') == ARGV[i - 1] then
+  if raw and string.match(raw, '^(%S+)') == ARGV[i - 2] then
     redis.call('PEXPIRE', KEYS[i], ARGV[2])
   end
 end
 return 1
 """)
 
-# KEYS[4..]: leases. ARGV: -, for each the leader's word and '1' if its value was stored
+# KEYS[5..]: leases. ARGV: -, for each the leader's word and '1' if its value was stored
 RELEASE = _script("""
-for i = 4, #KEYS do
+for i = 5, #KEYS do
   local raw = get(KEYS[i])
-  local at = (i - 4) * 2 + 2
+  local at = (i - 5) * 2 + 2
   if raw and string.match(raw, '^(%S+)') == ARGV[at] then
     redis.call('DEL', KEYS[i])
-    local name = string.sub(KEYS[i], string.len(prefix()) + 1)
     local is_first = true
     for waiter in string.gmatch(raw, '%S+') do
       if not is_first then
-        redis.pcall('SPUBLISH', prefix() .. 'to:' .. waiter, 'l ' .. name .. ' ' .. ARGV[at + 1])
+        redis.pcall('SPUBLISH', prefix() .. 'to:' .. waiter, 'l ' .. name(i) .. ' ' .. ARGV[at + 1])
       end
       is_first = false
     end

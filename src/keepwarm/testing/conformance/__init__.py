@@ -26,7 +26,7 @@ for _module in (
     "registry",
 ):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
-for _module in ("rig", "rules", "stamps", "writers"):
+for _module in ("rig", "rules", "stamps", "trials", "writers"):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
 from keepwarm.testing.conformance.announcing import AnnouncingRules  # noqa: E402
@@ -41,6 +41,7 @@ from keepwarm.testing.conformance.registry import RegistryRules  # noqa: E402
 from keepwarm.testing.conformance.rig import OnLoop, Part, Rig, until  # noqa: E402
 from keepwarm.testing.conformance.rules import Rules  # noqa: E402
 from keepwarm.testing.conformance.stamps import StampRules  # noqa: E402
+from keepwarm.testing.conformance.trials import TrialRules  # noqa: E402
 from keepwarm.testing.conformance.writers import WriterRules  # noqa: E402
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "Rules",
     "StampRules",
     "StoreRules",
+    "TrialRules",
     "WriterRules",
     "until",
 ]
@@ -71,6 +73,7 @@ class StoreRules(
     EpochRules,
     PatternRules,
     WriterRules,
+    TrialRules,
     EntryRules,
     RegistryRules,
     CrowdRules,

@@ -35,6 +35,11 @@ class MemoryRig(Rig):
             self._store.evict(name)
         elif part == "registry":
             self._store.evict_holders()
+        elif part == "epoch":
+            self._store.distrust()
+            self._store.evict_holders()  # as every script that finds none
+        elif part == "marks":
+            self._store.evict_notes()
         elif part == "all":
             self._store.flush()
         else:

@@ -103,6 +103,7 @@ class ProcessRules(Rules):
         self, near: Client, writer: Client, long_rig: Rig
     ) -> None:
         """Nobody announces that its trial is over."""
+        lose(long_rig, "marks")
         lose(long_rig, "stamp", A)
         writer.settle(writer.change(A))
 

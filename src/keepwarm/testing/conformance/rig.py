@@ -17,7 +17,9 @@ from keepwarm.ports import AsyncShared, BlockingShared
 
 R = TypeVar("R")
 
-Part: TypeAlias = Literal["stamp", "entry", "epoch", "position", "patterns", "registry", "all"]
+Part: TypeAlias = Literal[
+    "stamp", "entry", "epoch", "position", "patterns", "registry", "marks", "all"
+]
 """What a store may lose or find replaced; stamps and entries go by name."""
 
 _PATIENCE_S = 30.0  # of a store's event loop; a test's own timeout is what ends a hang

@@ -29,7 +29,7 @@ Draft: TypeAlias = list[Any]
     # The store.
     EPOCH,
     STAMP,  # the token of now, 0 missing
-    TRIAL,  # 1 while it was made from nothing
+    TRIAL,  # 1 while it may stand where a mark was
     TOLD,  # how many changes this epoch has announced
     ENTRY, ENTRY_VERSION,  # its token, and what the origin had said
     REGISTRY, IS_COMPLETE, REGISTRY_AGE,
@@ -75,12 +75,23 @@ _NAMES = ("A", "B")
 
 
 class NearTier:
-    """The model with one or two `holders`; `writes` of ours, `others` of another tag."""
+    """The model with one or two `holders`; `writes` of ours, `others` of another tag.
+
+    What is made from nothing is on `trial`, or settled, as where no mark can have been lost.
+    """
 
     def __init__(
-        self, holders: int = 2, *, writes: int = 2, others: int = 1, faults: int = 2
+        self,
+        holders: int = 2,
+        *,
+        writes: int = 2,
+        others: int = 1,
+        faults: int = 2,
+        trial: bool = False,
     ) -> None:
         self.name = f"near tier, {holders} process{'es' * (holders > 1)}, {writes} × written"
+        self.name += ", trials" * trial
+        self._trial = int(trial)
         self.at = tuple(_HOLDER + i * _WIDTH for i in range(holders))
         self._bounds = (writes, others, faults)
 
@@ -187,7 +198,7 @@ class NearTier:
         has_entry = n[ENTRY] and n[ENTRY] == n[STAMP]
         if not has_entry:
             if not n[STAMP]:
-                self._fresh_stamp(n, trial=1)
+                self._fresh_stamp(n, trial=self._trial)
             n[x + TOKEN] = n[STAMP]
         found = (n[ENTRY], n[ENTRY_VERSION]) if has_entry else (0, 0)
         can_teach = 0 if n[TRIAL] else 1
@@ -333,7 +344,7 @@ class NearTier:
 
     def change(self, n: Draft) -> None:
         n[CHANGE] += 1
-        self._fresh_stamp(n, trial=n[TRIAL] if n[STAMP] else 1)
+        self._fresh_stamp(n, trial=n[TRIAL] if n[STAMP] else self._trial)
         self._announce(n, n[CHANGE])
         n[WAS_COMPLETE], n[OF_REGISTRY] = n[IS_COMPLETE], n[REGISTRY]
         for x in self.at:

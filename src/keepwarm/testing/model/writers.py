@@ -4,9 +4,12 @@ Each rule is a method, so that a mutant can replace one; what stands for what:
 
 - `enter`, `inside`, `leave`: the scripts ENTER, INSIDE, LEAVE; `MemoryStore._enter` …
 - `change`: CHANGE, somebody else's invalidation, which keeps the marks
-- `capture`: CAPTURE, which creates on trial and replaces what is due or of an earlier epoch
-- `is_due`, `is_settled`: `Stamp.is_due`, `Stamp.is_settled`
-- a fill: `core.fill`, which captures, asks the origin, stores; any time between them
+- `capture`: CAPTURE, which creates what is missing and replaces what is due or of an earlier epoch
+- `trial`, `note`: `trial` and `notes` of all scripts; `MemoryStore._trial`, `MemoryStore._noted`
+- `is_due`, `is_settled`: `Stamp.is_due` and `MemoryStore._is_due`, `Stamp.is_settled`
+- `is_taken`: `core.mirror.told_apart`
+- a fill: `core.fill`, which captures or takes what a read has shown, asks the origin, stores;
+  any time between them
 - `MIRROR`, `NEAR`: one near tier. What is announced reaches it in the same move, since `enter`
   and `invalidate` wait for that: the model `near` is about it
 - `tick`: half of D; what is set for D lasts two
@@ -14,7 +17,8 @@ Each rule is a method, so that a mutant can replace one; what stands for what:
 Nonces never repeat, so all that can be said of one is whether it is the present one: a token
 is *live* or dead for good. (That they must not repeat is what `tests/worlds` shows.)
 
-Assumed, as `docs/coherence.md` says: who has checked his marks commits within D, or is dead.
+Assumed, as `docs/coherence.md` says: who has set or checked his marks commits within D, or is
+dead. (Who did not check did not learn that a mark was gone; he is promised no less.)
 Promised: nothing that is served is older than what is *committed*, even by a writer who was
 killed (G4); only if his mark was evicted after he had checked it, it may be for D after his
 commit; never older than what is acknowledged (G1).
@@ -33,7 +37,10 @@ Draft: TypeAlias = list[int]
     STAMP,  # 0 missing, 1 there
     TRIAL,  # ticks left of its trial, 0 settled, OVER
     MARK, _MARK_2,  # of each writer: 0 none, 1 lapsed, else ticks left + 1
-    EARLIER,  # 1 if it was born in an earlier epoch
+    EARLIER,  # 1 if it was born in an earlier epoch, at a position not reached yet
+    NOTES,  # the notes of marks: 0 not there, else what is left of D since they began + 1
+    NOTED,  # what is left of the latest mark that they know for the stamp
+    AFRESH,  # what is left of D since the store may have gone back in time
     ENTRY,  # version + 1 of the live entry in the store, 0 none
     MIRROR,  # 0 nothing, LIVE the present nonce, OLD one that ended unannounced
     NEAR,  # version + 1 of what the near tier serves by itself, 0 nothing
@@ -46,9 +53,9 @@ Draft: TypeAlias = list[int]
     COMMITTED,
     ACKED,
     EXCUSED,  # what is left of D since somebody committed whose mark had been evicted
-    FAULTS,  # how many evictions and new epochs may still come
+    FAULTS,  # how many evictions, new epochs and restarts may still come
     CHANGES,  # how many invalidations by others
-) = range(25)  # fmt: skip
+) = range(28)  # fmt: skip
 
 D = 2
 OVER = 9
@@ -63,6 +70,7 @@ _TOLD = {
         "checks his mark",
         "finds his mark gone and writes nothing",
         "commits",
+        "commits without having checked",
         "leaves and is acknowledged",
         "prolongs his mark",
         "is killed",
@@ -71,6 +79,7 @@ _TOLD = {
     what: (f"fill 1 {what}", f"fill 2 {what}")
     for what in (
         "captures",
+        "takes the stamp that is there",
         "finds a writer inside",
         "asks the origin",
         "stores what it was told",
@@ -79,7 +88,10 @@ _TOLD = {
 
 
 class Writers:
-    """The model. `faults` evictions and new epochs, `changes` invalidations by a third."""
+    """The model. `faults` evictions and restarts, `changes` invalidations by a third.
+
+    Both starts are of a store that has been there for longer than D, and has lost nothing.
+    """
 
     name = "announced writers"
 
@@ -87,8 +99,9 @@ class Writers:
         self._faults, self._changes = faults, changes
 
     def start(self) -> Sequence[tuple[str, State]]:
-        cold = [0] * 25
+        cold = [0] * 28
         cold[FAULTS], cold[CHANGES] = self._faults, self._changes
+        cold[NOTES] = 1
         warm = cold.copy()
         warm[STAMP] = warm[ENTRY] = warm[MIRROR] = warm[NEAR] = 1
         return (("nothing is stored", tuple(cold)), ("all tiers are warm", tuple(warm)))
@@ -104,10 +117,14 @@ class Writers:
             n[CHANGES] -= 1
             self.change(n)
             yield "somebody else invalidates the tag", tuple(n)
-        if s[STAMP] and self.is_settled(s):
+        if self.is_taken(s) and self.is_settled(s):
             n = list(s)
             self._mirror(n)
             yield "a near tier reads and mirrors the stamp", tuple(n)
+        if s[EARLIER]:
+            n = list(s)
+            n[EARLIER] = 0
+            yield "the new epoch has come to where the stamp was born", tuple(n)
         if s[FAULTS]:
             yield from self._faulty(s)
         if all(s[WRITER + i] != CHECKED or s[WITHIN + i] > 1 for i in (0, 1)):
@@ -120,7 +137,7 @@ class Writers:
         n = list(s)
         if phase == OUT:
             self.enter(n, i)
-            n[WRITER + i] = INSIDE
+            n[WRITER + i], n[WITHIN + i] = INSIDE, D
             yield _TOLD["enters, and near tiers have obeyed"][i], tuple(n)
             return
         if phase == INSIDE:
@@ -128,13 +145,14 @@ class Writers:
                 n[WRITER + i], n[WITHIN + i] = CHECKED, D
                 yield _TOLD["checks his mark"][i], tuple(n)
             else:
-                n[WRITER + i] = GONE
+                n[WRITER + i], n[WITHIN + i] = GONE, 0
                 yield _TOLD["finds his mark gone and writes nothing"][i], tuple(n)
+            if s[WITHIN + i]:
+                n = list(s)
+                self._commit(n, i)
+                yield _TOLD["commits without having checked"][i], tuple(n)
         elif phase == CHECKED:
-            n[COMMITTED] += 1
-            if n[MARK + i] < 2:
-                n[EXCUSED] = D
-            n[WRITER + i], n[WITHIN + i], n[WROTE + i] = COMMITS, 0, n[COMMITTED]
+            self._commit(n, i)
             yield _TOLD["commits"][i], tuple(n)
             n = list(s)
             if self.inside(n, i):
@@ -148,6 +166,12 @@ class Writers:
         n[WRITER + i], n[WITHIN + i] = GONE, 0
         yield _TOLD["is killed"][i], tuple(n)
 
+    def _commit(self, n: Draft, i: int) -> None:
+        n[COMMITTED] += 1
+        if n[MARK + i] < 2:
+            n[EXCUSED] = D
+        n[WRITER + i], n[WITHIN + i], n[WROTE + i] = COMMITS, 0, n[COMMITTED]
+
     def _filling(self, s: State, i: int) -> Iterator[tuple[str, State]]:
         n = list(s)
         if s[FILL + i] == IDLE:
@@ -157,6 +181,10 @@ class Writers:
             elif not n[ENTRY]:
                 n[FILL + i], n[TOKEN + i] = CAPTURED, LIVE
                 yield _TOLD["captures"][i], tuple(n)
+            if self.is_taken(s) and not s[ENTRY]:
+                n = list(s)
+                n[FILL + i], n[TOKEN + i] = CAPTURED, LIVE
+                yield _TOLD["takes the stamp that is there"][i], tuple(n)
         elif s[FILL + i] == CAPTURED:
             n[FILL + i], n[READ + i] = ASKED, s[COMMITTED]
             yield _TOLD["asks the origin"][i], tuple(n)
@@ -169,17 +197,39 @@ class Writers:
             yield _TOLD["stores what it was told"][i], tuple(n)
 
     def _faulty(self, s: State) -> Iterator[tuple[str, State]]:
-        n = list(s)
-        n[FAULTS] -= 1
+        def fewer() -> Draft:
+            n = list(s)
+            n[FAULTS] -= 1
+            return n
+
         if s[STAMP]:
+            n = fewer()
             self._renonce(n, is_told=False)
             n[STAMP] = n[TRIAL] = n[MARK] = n[_MARK_2] = n[EARLIER] = 0
             yield "the stamp is evicted", tuple(n)
-        n = list(s)
-        n[FAULTS] -= 1
+        if s[NOTES]:
+            n = fewer()
+            n[NOTES] = n[NOTED] = 0
+            yield "the notes of marks are evicted", tuple(n)
+        n = fewer()
+        self._new_epoch(n)
+        yield "a new epoch begins", tuple(n)
+        n = fewer()
+        self._new_epoch(n)
+        n[AFRESH] = D
+        yield "the epoch is evicted, and a new one begins", tuple(n)
+        n = fewer()
+        self._new_epoch(n)
+        n[TRIAL] = n[MARK] = n[_MARK_2] = n[NOTED] = 0
+        n[STAMP] = n[EARLIER] = 1
+        n[AFRESH] = D
+        yield "the store dies and restarts from an old snapshot", tuple(n)
+        n[STAMP] = n[EARLIER] = n[NOTES] = 0
+        yield "the store dies and restarts with nothing", tuple(n)
+
+    def _new_epoch(self, n: Draft) -> None:
         self._renonce(n, is_told=True)  # the next renewal of its lease tells it
         n[EARLIER] = n[STAMP]
-        yield "a new epoch begins", tuple(n)
 
     def tick(self, s: State) -> State:
         n = list(s)
@@ -190,8 +240,9 @@ class Writers:
                 n[MARK + i] -= 1
             if n[WITHIN + i]:
                 n[WITHIN + i] -= 1
-        if n[EXCUSED]:
-            n[EXCUSED] -= 1
+        n[NOTES] -= n[NOTES] > 1
+        for at in (NOTED, AFRESH, EXCUSED):
+            n[at] -= n[at] > 0
         return tuple(n)
 
     # The rules.
@@ -200,7 +251,11 @@ class Writers:
         """Whether the store would replace the stamp; a living writer's mark keeps it."""
         if s[MARK] or s[_MARK_2]:
             return s[MARK] < 2 and s[_MARK_2] < 2
-        return s[TRIAL] == OVER
+        return s[TRIAL] == OVER or s[TRIAL] < s[AFRESH]
+
+    def is_taken(self, s: Sequence[int]) -> bool:
+        """Whether a plain read shows the stamp, with nobody inside."""
+        return bool(s[STAMP]) and not (s[MARK] or s[_MARK_2] or self.is_due(s))
 
     def is_settled(self, s: Sequence[int]) -> bool:
         return not (s[MARK] or s[_MARK_2] or s[TRIAL])
@@ -208,37 +263,53 @@ class Writers:
     def capture(self, n: Draft) -> None:
         is_dirty = n[MARK] or n[_MARK_2]
         if not n[STAMP] or self.is_due(n) or (n[EARLIER] and not is_dirty):
-            self._anew(n, keeps=(0, 0), is_told=False)
+            self._anew(n, self.trial(n), keeps=(0, 0), is_told=False)
+
+    def trial(self, n: Draft) -> int:
+        """What is left of the trial of the stamp that comes now.
+
+        One that replaces another goes on with its trial. One that comes from nothing is on
+        trial for as long as a mark may live that was lost with the one before it.
+        """
+        if n[STAMP]:
+            return max(n[AFRESH], 0 if n[TRIAL] == OVER else n[TRIAL])
+        self.note(n)
+        return max(n[AFRESH], n[NOTED], n[NOTES] - 1)
+
+    def note(self, n: Draft) -> None:
+        """Notes that are not there begin: of marks that are older they know nothing."""
+        n[NOTES] = n[NOTES] or D + 1
 
     def change(self, n: Draft) -> None:
-        self._anew(n, keeps=_living(n), is_told=True)
+        self._anew(n, self.trial(n), keeps=_living(n), is_told=True)
 
     def enter(self, n: Draft, i: int) -> None:
-        self._anew(n, keeps=_living(n), is_told=True)
-        n[MARK + i] = D + 1
+        self._anew(n, self.trial(n), keeps=_living(n), is_told=True)
+        self._mark(n, i)
 
     def inside(self, n: Draft, i: int) -> bool:
         """Whether the mark lives; it is prolonged."""
         if n[MARK + i] < 2:
             return False
         n[MARK], n[_MARK_2] = _living(n)
-        n[MARK + i] = D + 1
+        self._mark(n, i)
         return True
 
     def leave(self, n: Draft, i: int) -> None:
         """Without the mark readers may have stored, and near tiers hold, what was before."""
         is_lost = n[MARK + i] < 2
-        keeps = _living(n)
-        if is_lost:
-            n[STAMP] = 0  # as good as missing: a new one is on trial
-        self._anew(n, keeps=keeps, is_told=is_lost)
+        self._anew(n, D if is_lost else self.trial(n), keeps=_living(n), is_told=is_lost)
         n[MARK + i] = 0
 
-    def _anew(self, n: Draft, *, keeps: tuple[int, int], is_told: bool) -> None:
-        """A new nonce; on trial where the stamp comes from nothing."""
-        trial = n[TRIAL] if n[STAMP] else D
+    def _mark(self, n: Draft, i: int) -> None:
+        n[MARK + i] = D + 1
+        self.note(n)
+        n[NOTED] = D
+
+    def _anew(self, n: Draft, trial: int, *, keeps: tuple[int, int], is_told: bool) -> None:
+        """A new nonce."""
         self._renonce(n, is_told=is_told)
-        n[STAMP], n[EARLIER], n[TRIAL] = 1, 0, 0 if trial == OVER else trial
+        n[STAMP], n[EARLIER], n[TRIAL] = 1, 0, trial
         n[MARK], n[_MARK_2] = keeps
 
     def _renonce(self, n: Draft, *, is_told: bool) -> None:
