@@ -143,7 +143,7 @@ def _loads(loads: Sequence[LoadFigures]) -> str:
         row("hit ratio of cached calls", *(f"{load.ran.hit_ratio:.1%}" for load in loads)),
         row("of an unlimited cache", *(f"{load.ran.ideal.ratio:.1%}" for load in loads)),
         row(
-            "… that trusts new stamps as late as ours",
+            "… that trusts a new store as late as ours",
             *(f"{load.ran.on_trial.ratio:.1%}" for load in loads),
         ),
         row("ratio to the unlimited one", *(f"{load.ran.of_ideal:.3f}" for load in loads)),
@@ -199,11 +199,11 @@ invalidations, never evicts and fills in no time. It is given the same requests;
 compares cached calls, of which a page of 24 cards makes 25. A call hit if nothing was computed
 for it, whichever layer answered: a stored response answers for all the calls of its handler.
 
-**New stamps.** The store is empty at the beginning. A stamp that it does not have may have been
-lost together with the mark of a writer who died, so one made from nothing is on trial for ten
-seconds, and what was filled under it is computed once more after them (decisions/0009). The row
-about new stamps says what that alone costs an unlimited cache. It is paid once for each stamp
-for as long as the store keeps it; keys and tags with a colon share 65,536.
+**A new store.** The store is started for the load, and empty. One that has just begun, or has
+lost everything, may lack the mark of a writer who is about to commit and die, so for ten seconds
+whatever is filled ends with these, and is computed once more after them (decisions/0021). The
+row about a new store says what that alone costs an unlimited cache. It is paid once for each
+start of a store, not for each start of an app.
 
 **The oracle** (`gallery.load.oracle`) plays the writes again on a copy of the database
 from before the load, and asks an app with its cache switched off what each request had

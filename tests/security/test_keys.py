@@ -174,7 +174,8 @@ async def test_megabyte_keys_are_told_apart(open_cache: Open, intruder: redis.Re
 
 
 IMITATIONS = [
-    "{keepwarm}:epoch", "{keepwarm}:pos", "{keepwarm}:patterns", "{keepwarm}:marks", "}:epoch", "epoch", ":epoch",
+    "{keepwarm}:epoch", "{keepwarm}:pos", "{keepwarm}:patterns", "{keepwarm}:marks", "}:epoch",
+    "epoch", ":epoch",
     "{keepwarm}:tag:a", "tag:a", "slot:0000", "pos", "@", "x@00000000", "a:b@c", "{", "}", "{}",
     "{keepwarm}", "{other}:x",
 ]  # fmt: skip

@@ -52,24 +52,20 @@ def test_what_a_fill_calls_itself_is_called_on_a_miss_only() -> None:
     assert played(Happening(0.0, touches=(outer,)), Happening(1.0, touches=(outer,))) == (1, 2)
 
 
-def test_what_was_filled_under_a_new_stamp_ends_with_its_trial() -> None:
-    times = (0.0, 9.0, 10.0, 60.0)  # filled; on trial; ended, filled again; trusted now
+def test_what_was_filled_in_a_new_store_ends_when_that_is_trusted() -> None:
+    times = (0.0, 9.0, 10.0, 60.0)  # filled; still there; ended, filled again; trusted now
     loads = [Happening(at, touches=(CARD,)) for at in times]
 
     assert played(*loads, trial_s=10.0) == (2, 2)
     assert played(*loads) == (3, 1)
 
 
-def test_a_tag_that_is_known_already_puts_nothing_on_trial_again() -> None:
-    both = Touch("card:3", "card", ("one",))
-
+def test_what_is_filled_later_is_trusted_at_once() -> None:
     happened = played(
-        Happening(0.0, touches=(CARD,)),
-        Happening(8.0, touches=(both,)),  # under a key of its own, which is on trial until 18
-        Happening(11.0, touches=(both,)),  # and with a tag on trial until 10
-        Happening(17.0, touches=(both,)),
-        Happening(19.0, touches=(both,)),
+        Happening(100.0),  # as of a wall clock: the store begins with the first that happens
+        Happening(111.0, touches=(CARD,)),
+        Happening(129.0, touches=(CARD,)),
         trial_s=10.0,
     )
 
-    assert happened == (1, 4)
+    assert happened == (1, 1)

@@ -66,20 +66,22 @@ class Ideal:
 class UnlimitedCache:
     """Entries by key with their lifetimes, and which of them a tag ends.
 
-    With `trial_s` it also keeps the promise about writers that die: a stamp which the store
-    did not have may have replaced one that such a writer had marked, so it is on trial for so
-    long, and what was filled under it ends with that (decisions/0009).
+    With `trial_s` it also keeps the promise about writers that die: for so long after it
+    began, a store may lack the mark of such a writer, and what is filled meanwhile ends with
+    that time (decisions/0021).
     """
 
     def __init__(self, policies: Mapping[str, Policy] = POLICIES, *, trial_s: float = 0.0) -> None:
         self._policies = policies
         self._trial_s = trial_s
-        self._made: dict[str, float] = {}  # when each stamp was first asked for
+        self._trusted_at: float | None = None
         self._entries: dict[str, tuple[float, float]] = {}  # fresh until, stale until
         self._tagged: dict[str, set[str]] = defaultdict(set)
         self.counted = Ideal()
 
     def meet(self, happening: Happening) -> None:
+        if self._trusted_at is None:
+            self._trusted_at = happening.at + self._trial_s
         for tag in happening.ends:
             for key in self._tagged.pop(tag, ()):
                 self._entries.pop(key, None)
@@ -99,13 +101,9 @@ class UnlimitedCache:
         policy = self._policies[touch.policy]
         fresh_until = now + policy.ttl_s
         stale_until = fresh_until + policy.stale_while_revalidate_s
-        for stamp in (touch.key, *touch.tags):
-            settled_at = self._made.setdefault(stamp, now) + self._trial_s
-            if now < settled_at:
-                fresh_until, stale_until = (
-                    min(fresh_until, settled_at),
-                    min(stale_until, settled_at),
-                )
+        if self._trusted_at is not None and now < self._trusted_at:
+            fresh_until = min(fresh_until, self._trusted_at)
+            stale_until = min(stale_until, self._trusted_at)
         self._entries[touch.key] = (fresh_until, stale_until)
         for tag in touch.tags:
             self._tagged[tag].add(touch.key)

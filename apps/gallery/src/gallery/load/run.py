@@ -87,7 +87,7 @@ class Ran:
     played: Played
     summary: Summary
     ideal: Ideal  # until the first fault
-    on_trial: Ideal  # the same, of one that distrusts new stamps for a while, as ours must
+    on_trial: Ideal  # the same, of one that distrusts what is filled at first, as ours must
     calls: Figures  # until the first fault; differences to the load's beginning
     queries: int
     store: StoreFigures | None
