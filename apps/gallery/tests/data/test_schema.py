@@ -2,6 +2,9 @@
 
 import asyncio
 import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -40,6 +43,24 @@ async def test_several_processes_may_migrate_at_once(blank_database_url: str) ->
     finally:
         for database in several:
             await database.dispose()
+
+
+async def test_a_new_file_that_somebody_is_about_to_write_is_waited_for(tmp_path: Path) -> None:
+    """As one of several workers does that begin with a new file; SQLite itself would not wait."""
+    path = tmp_path / "new.db"
+    database = Database(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        migrating = asyncio.create_task(database.migrate())
+        await asyncio.sleep(0.1)
+        assert not migrating.done()
+        other.execute("ROLLBACK")
+    try:
+        await migrating
+        async with database.session() as session:
+            assert await session.scalar(text("PRAGMA journal_mode")) == "wal"
+    finally:
+        await database.dispose()
 
 
 def names() -> list[str]:

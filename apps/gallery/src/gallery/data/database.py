@@ -1,11 +1,14 @@
 """A database to talk to: engine, sessions, migrations and a count of queries."""
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, event, make_url, text
@@ -22,9 +25,10 @@ _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 _WRITING = "gallery_writing"  # execution option: take SQLite's write lock when beginning
 _MIGRATION_LOCK = 7_305_201  # any number; one per purpose in a PostgreSQL database
 
+_BUSY_S = 10.0
+_BUSY = f"PRAGMA busy_timeout = {_BUSY_S * 1000:.0f}"
+_WAL = "PRAGMA journal_mode = WAL"  # readers go on while one writes
 _PRAGMAS = (
-    "PRAGMA busy_timeout = 10000",  # first: switching to WAL may have to wait too
-    "PRAGMA journal_mode = WAL",  # readers go on while one writes
     "PRAGMA synchronous = NORMAL",  # safe with WAL; a power cut may undo the last commits
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -32768",  # 32 MiB for each connection
@@ -128,10 +132,24 @@ def _upgrade(connection: Connection) -> None:
 def _configure_sqlite(connection: Any, _: object) -> None:
     # The driver must not begin transactions by itself: `_begin_sqlite` does.
     connection.isolation_level = None
-    cursor = connection.cursor()
+    connection.run_async(_set_up)
+
+
+async def _set_up(connection: aiosqlite.Connection) -> None:
+    await connection.execute(_BUSY)
+    deadline = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            await connection.execute(_WAL)
+            break
+        except sqlite3.OperationalError:
+            # The first switch of a file fails at once, whatever the timeout, while another
+            # process that has not switched yet is about to write.
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.02)
     for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
+        await connection.execute(pragma)
 
 
 def _begin_sqlite(connection: Connection) -> None:
