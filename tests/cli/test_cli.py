@@ -301,12 +301,25 @@ def test_doctor_works_with_what_a_managed_server_permits(run: Run) -> None:
     assert grades["permissions"] == "ok"
 
 
-def test_doctor_names_the_permissions_that_are_missing(run: Run) -> None:
-    with ManagedServer(tcp=True, withheld=("eval", "scan")) as server:
+NOTES = "ZADD, ZSCORE and ZREMRANGEBYSCORE on metadata"
+
+
+@pytest.mark.parametrize(
+    ("withheld", "refused"),
+    [
+        (("eval", "scan"), f"EVAL, SET and DEL on metadata, {NOTES}, SCAN"),
+        (("zadd",), NOTES),
+    ],
+    ids=["eval and scan", "zadd"],
+)
+def test_doctor_names_the_permissions_that_are_missing(
+    run: Run, withheld: tuple[str, ...], refused: str
+) -> None:
+    with ManagedServer(tcp=True, withheld=withheld) as server:
         body = told(run("doctor", "--json", REDIS_URL=server.url), FAILED)
 
     (permissions,) = [f for f in body["findings"] if f["name"] == "permissions"]
-    assert permissions["found"] == "refused: EVAL, SET and DEL on metadata, SCAN"
+    assert permissions["found"] == f"refused: {refused}"
 
 
 def test_doctor_sends_a_replica_and_a_clusters_node_back(run: Run) -> None:

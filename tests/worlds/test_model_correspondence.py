@@ -339,12 +339,10 @@ class Written:
             case "the new epoch has come to where the stamp was born":
                 while self.store._position < self.store._stamps[OURS].born:
                     answer(ChangeStamps((OTHERS,)))
-            case "the epoch is evicted, and a new one begins":
-                self.store.distrust()
             case "the store dies and restarts from an old snapshot":
                 self.store._stamps[OURS] = Stamp("of old", "of old", 1)
                 self.store._noted.clear()
-                self.store.distrust()
+                self.store.evict_epoch()
             case "the store dies and restarts with nothing":
                 self.store.flush()
             case "half of D passes":

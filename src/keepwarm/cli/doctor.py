@@ -127,11 +127,19 @@ def _permissions(target: Target, client: Any) -> Iterator[Finding]:
     entry = f"{namespace}:doctor.{mark}@00000000"
     stamp = f"{{{namespace}}}:doctor.{mark}"
     script = "redis.call('SET', KEYS[1], ARGV[1], 'PX', 1000) return redis.call('DEL', KEYS[1])"
+    notes = (
+        "redis.call('ZADD', KEYS[1], 1, ARGV[1]) redis.call('ZSCORE', KEYS[1], ARGV[1]) "
+        "return redis.call('ZREMRANGEBYSCORE', KEYS[1], 0, 1)"
+    )
     tries: tuple[tuple[str, Callable[[], Any]], ...] = (
         ("SET on entries", lambda: client.set(entry, b"x", px=1000)),
         ("GET and MGET on entries", lambda: client.execute_command("MGET", entry)),
         ("UNLINK on entries", lambda: client.execute_command("UNLINK", entry)),
         ("EVAL, SET and DEL on metadata", lambda: client.eval(script, 1, stamp, "x")),
+        (
+            "ZADD, ZSCORE and ZREMRANGEBYSCORE on metadata",
+            lambda: client.eval(notes, 1, stamp + ".notes", "x"),
+        ),
         ("MGET on metadata", lambda: client.execute_command("MGET", stamp)),
         ("SCAN", lambda: next(client.scan_iter(f"{namespace}:doctor.{mark}*"), None)),
     )

@@ -31,6 +31,7 @@ from keepwarm.core.stamps import Epoch, Stamp
 from keepwarm.core.steps import Renew, Renewed
 
 MOST_STAMPS = 131_072  # as many as there are slots: about 30 MB at worst
+_LATE_MS = 1_000  # what is known of the store's clock may be as late as an answer was
 _REMEMBERED = 64  # announcements within one round trip; beyond it a reply teaches nothing
 
 
@@ -248,12 +249,14 @@ class Mirror:
         self.pulse.version += 1
 
 
-def told_apart(seen: Seen, now_ms: int, afresh_until: int) -> Seen:
+def told_apart(seen: Seen, now_ms: int, trial_ms: int) -> Seen:
     """`seen` without the stamps that the store would replace now: they prove nothing.
 
-    Until `afresh_until` that is each which is not on trial for as long, `now_ms` being no
-    later than it is by the store's clock.
+    `now_ms` is no later than it is by the store's clock, and at most `_LATE_MS` earlier.
+    For `trial_ms` after an epoch began that is each which is not on trial for as long.
     """
+    latest = now_ms + trial_ms + _LATE_MS
+    afresh_until = seen.epoch.since_ms + trial_ms if seen.epoch is not None else 0
     is_afresh = now_ms < afresh_until
     troubled = [
         name
@@ -261,8 +264,8 @@ def told_apart(seen: Seen, now_ms: int, afresh_until: int) -> Seen:
         if stamp is not None
         # As `is_due` says of most of them: nobody is inside.
         and (
-            0 < stamp.provisional_until <= now_ms
-            or (is_afresh and stamp.provisional_until < afresh_until)
+            ((until := stamp.provisional_until) and (until <= now_ms or until > latest))
+            or (is_afresh and until < afresh_until)
             if stamp.writers == "-"
             else stamp.is_due(now_ms)
         )

@@ -79,9 +79,9 @@ class Epoch:
 
     `pattern_position` is the position of the newest pattern invalidation (0: none);
     `identity` names the server that holds it, or is empty where the server won't say;
-    `since_ms` is the instant of the store's clock since when it cannot have gone back to
-    an earlier state (an older snapshot, a replica that lagged): what it held then may lack
-    the mark of a writer who relies on it.
+    `since_ms` is when it began, by the store's clock: what the store held then may be of
+    an earlier state (an older snapshot, a replica that lagged), and lack the mark of a
+    writer who relies on it.
     """
 
     nonce: str

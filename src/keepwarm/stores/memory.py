@@ -151,7 +151,7 @@ class MemoryStore:
         self._lock = threading.RLock()
         self._entries.after_fork()
         self._stamps, self._leases, self._holders = {}, {}, {}
-        self.distrust()
+        self._begin()
 
     def answer(self, step: Step[R]) -> R:
         with self._lock:
@@ -234,11 +234,6 @@ class MemoryStore:
         with self._lock:
             self._noted, self._noted_since = {}, None
 
-    def distrust(self) -> None:
-        """Begin an epoch because the last one was lost, or the store has gone back in time."""
-        with self._lock:
-            self._begin(self._now_ms)
-
     def flush(self) -> None:
         """Lose everything, the epoch included."""
         with self._lock:
@@ -246,7 +241,13 @@ class MemoryStore:
             self._stamps.clear()
             self._leases.clear()
             self.evict_notes()
-            self.distrust()
+            self._begin()
+            self.evict_holders()
+
+    def evict_epoch(self) -> None:
+        """Lose the epoch alone; the first who asks begins another one."""
+        with self._lock:
+            self._begin()
             self.evict_holders()
 
     @property
@@ -265,7 +266,7 @@ class MemoryStore:
     @property
     def _lost_until(self) -> int:
         """Of a stamp that a writer leaves who does not find his mark in it."""
-        return self._mark_until if self._is_lossy else 0
+        return self._now_ms + self._trial_ms if self._is_lossy else 0
 
     def _read(self, step: ReadShared) -> Seen:
         seen = Seen(
@@ -274,7 +275,7 @@ class MemoryStore:
             {name: self._stamps.get(name) for name in step.stamps},
             tuple(map(self._entry, step.names)),
         )
-        return told_apart(seen, self._now_ms, self._afresh_until)
+        return told_apart(seen, self._now_ms, self._trial_ms)
 
     def _read_patterns(self, step: ReadPatterns) -> Patterns:
         return Patterns(
@@ -363,31 +364,33 @@ class MemoryStore:
     # Trials. See decisions/0021-notes-of-marks.md.
 
     @property
-    def _afresh_until(self) -> int:
-        """Until when any stamp may be of before a mark that a writer relies on."""
-        return self._epoch.since_ms + self._d_ms if self._is_lossy else 0
+    def _trial_ms(self) -> int:
+        """The longest trial: as long as the mark of a writer may be missing."""
+        return self._d_ms if self._is_lossy else 0
 
     def _is_due(self, stamp: Stamp) -> bool:
         """Whether the next capture replaces it."""
-        if stamp.is_due(self._now_ms):
-            return True
-        is_older = stamp.provisional_until < self._afresh_until
-        return is_older and not stamp.is_dirty and self._now_ms < self._afresh_until
+        now_ms, until = self._now_ms, stamp.provisional_until
+        if stamp.is_dirty or stamp.is_due(now_ms):
+            return stamp.is_due(now_ms)
+        afresh_until = self._epoch.since_ms + self._trial_ms
+        return until > now_ms + self._trial_ms or now_ms < afresh_until > until
 
     def _trial(self, name: str, old: Stamp | None) -> int:
         """Until when the stamp that comes now is on trial, 0: not at all."""
-        until = self._afresh_until
+        now_ms, longest = self._now_ms, self._trial_ms
+        until = self._epoch.since_ms + longest
         if old is not None:
-            until = max(until, old.provisional_until)
-        elif self._is_lossy:
-            mark = min(self._noted.get(name, 0), self._now_ms + self._d_ms)
-            until = max(until, self._notes() + self._d_ms, mark)
-        return until if until > self._now_ms else 0
+            until = max(until, min(old.provisional_until, now_ms + longest))
+        else:
+            mark = min(self._noted.get(name, 0), now_ms + longest)
+            until = max(until, self._notes() + longest, mark)
+        return until if until > now_ms else 0
 
     def _notes(self) -> int:
-        """Since when marks are noted."""
-        if self._noted_since is None:
-            self._noted_since = self._now_ms
+        """Since when marks are noted; an instant to come is of another clock."""
+        if self._noted_since is None or self._noted_since > self._now_ms:
+            self._noted, self._noted_since = {}, self._now_ms
         return self._noted_since
 
     def _note(self, names: Iterable[str]) -> None:
@@ -449,14 +452,14 @@ class MemoryStore:
         self._epoch = replace(self._epoch, pattern_position=self._position)
         return self._announced(self._nonce(), patterns=True)
 
-    def _begin(self, since_ms: int) -> None:
-        self._epoch = Epoch(self._nonce(), since_ms=since_ms)
+    def _begin(self) -> None:
+        self._epoch = Epoch(self._nonce(), since_ms=self._now_ms)
         self._position, self._floor, self._patterns, self._told = 0, 0, (), 0
         self.pulse.version += 1
         self.heard.renewed(self._epoch.nonce, 0, 0)
 
     def _new_epoch(self, step: NewEpoch) -> Changed:
-        self._begin(self._epoch.since_ms)  # nothing was lost: somebody asked for it
+        self._begin()
         return self._announced(self._epoch.nonce, everything=True)
 
     # Announced writes.

@@ -13,6 +13,7 @@ process hears who has confirmed its own changes, and whose fills have ended.
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -306,7 +307,7 @@ class Link:
             if isinstance(replies[0], Refused):
                 return replies[0]
             renewed = operation.read(replies)
-            self._ahead_ms = renewed.server_ms - int(boot_s() * 1000)
+            self._ahead_ms = renewed.server_ms - math.ceil(boot_s() * 1000)
             if mirror is not None:
                 mirror.renewed(step, renewed, boot_s())
             self.heard.renewed(renewed.epoch.nonce, renewed.position, renewed.told)

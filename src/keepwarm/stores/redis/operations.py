@@ -202,8 +202,7 @@ class Operations:
         end = 2 + len(stamps)
         found = dict(zip(stamps, map(_stamp, values[2:end]), strict=True))
         epoch, position = _place(values[0], values[1])
-        afresh_until = epoch.since_ms + self._trial_ms if epoch is not None else 0
-        seen = told_apart(Seen(epoch, position, found), self.now_ms(), afresh_until)
+        seen = told_apart(Seen(epoch, position, found), self.now_ms(), self._trial_ms)
         return seen, values[end:]
 
     def opened(

@@ -9,13 +9,14 @@ A lost epoch or position begins a new epoch, and with it everything is cold: nei
 be told apart from a store that was flushed. The epoch also names the server it was made
 on (run id and replication id), and `RENEW`, which every connection begins with, begins a
 new one on any other server, so that an old snapshot or a failover and back revives nothing.
-The epoch says since when the store cannot have gone back in time, in milliseconds of its
-clock: for D after it, any stamp may be of before a mark that a writer relies on, and is
-replaced by one on trial. That is not so for an epoch which somebody asked for.
+The epoch says when it began, in milliseconds of the store's clock: for D from then on, any
+stamp may be of before a mark that a writer relies on, and is replaced by one on trial.
 
 The notes of marks know, for each stamp, how long the latest mark in it may live, and since
 when they are kept. A stamp that comes from nothing is on trial for so long, which mostly is
-not at all. See decisions/0021-notes-of-marks.md.
+not at all. They spare trials and nothing else: where this user may not write them, or the
+server does not say who it is and may be another one unnoticed, it is D. See
+decisions/0021-notes-of-marks.md.
 
 A change that may end what a near tier holds is announced on the channel `{namespace}:told`,
 numbered without gaps, in the same script: who is subscribed on the connection on which he
@@ -47,22 +48,32 @@ local function identity()
   if not run or not repl then return '-' end
   return run .. '/' .. repl
 end
-local function begin(random, since)
-  since = since or clock()
-  local epoch = random .. ' 0 ' .. identity() .. ' ' .. int(since)
+local is_identified = false
+local function begin(random)
+  local here, at = identity(), clock()
+  is_identified = here ~= '-'
+  local epoch = random .. ' 0 ' .. here .. ' ' .. int(at)
   redis.call('SET', KEYS[1], epoch)
   redis.call('SET', KEYS[2], random .. ' 0 0')
-  return random, 0, epoch, 0, since
+  return random, 0, epoch, 0, at
+end
+local function opened(epoch)
+  local nonce, on, since = string.match(epoch or '', '^(%S+) %d+ (%S+) (%d+)$')
+  since = tonumber(since or '')
+  -- An instant to come is of another clock, or none at all.
+  if not since or since > clock() then return nil end
+  is_identified = on ~= '-'
+  return nonce, since
 end
 local function now(random)
   local epoch = get(KEYS[1])
   local pos = get(KEYS[2])
-  local nonce, since = string.match(epoch or '', '^(%S+) %d+ %S+ (%d+)$')
-  if nonce and #since < 16 and pos then
+  local nonce, since = opened(epoch)
+  if nonce and pos then
     local incarnation, n, told = string.match(pos, '^(%S+) (%d+) (%d+)$')
     -- Past 2^53 n + 1 is n, and would prove anything.
     if incarnation == nonce and #n < 16 and #told < 16 then
-      return nonce, tonumber(n), epoch, tonumber(told), tonumber(since)
+      return nonce, tonumber(n), epoch, tonumber(told), since
     end
   end
   -- Without it nobody can tell whether the registry is of this server or of an old snapshot.
@@ -92,34 +103,44 @@ local function marks(writers, at)
   end
   return #kept > 0 and table.concat(kept, ',') or '-'
 end
-local function is_due(s, at, afresh)
+local function is_due(s, at, since, d)
   -- At the end of a trial a living writer's mark must not go with it.
   if s[5] ~= '-' then return marks(s[5], at) == '-' end
-  return s[4] > 0 and s[4] <= at or at < afresh and s[4] < afresh
+  -- No trial lasts longer than D by one clock.
+  if s[4] > 0 and (s[4] <= at or s[4] > at + d) then return true end
+  return at < since + d and s[4] < since + d
 end
 local function prefix() return string.sub(KEYS[1], 1, -6) end
 local function name(i) return string.sub(KEYS[i], string.len(prefix()) + 1) end
+local function score(member)
+  local found = redis.pcall('ZSCORE', KEYS[4], member)
+  return type(found) == 'string' and tonumber(found) or 0
+end
 local function notes(at)
-  local since = redis.pcall('ZSCORE', KEYS[4], 'since')
-  since = type(since) == 'string' and string.match(since, '^%-(%d+)$')
-  if since and #since < 16 then return tonumber(since) end
-  redis.call('DEL', KEYS[4])
-  redis.call('ZADD', KEYS[4], int(-at), 'since')
+  if not is_identified then return at end
+  local since = -score('since')
+  if since > 0 and since <= at then return since end
+  redis.pcall('DEL', KEYS[4])
+  redis.pcall('ZADD', KEYS[4], int(-at), 'since')
   return at
 end
 local function note(at, ends)
+  if not is_identified then redis.pcall('DEL', KEYS[4]) return end
   notes(at)
-  redis.call('ZREMRANGEBYSCORE', KEYS[4], 0, int(at)) -- below 0 is since when there are notes
-  for i = 5, #KEYS do redis.call('ZADD', KEYS[4], int(ends), name(i)) end
+  -- Below 0 is only since when they are kept. What is not whole is not kept.
+  local done = redis.pcall('ZREMRANGEBYSCORE', KEYS[4], 0, int(at))
+  for i = 5, #KEYS do
+    if type(done) == 'table' then break end
+    done = redis.pcall('ZADD', KEYS[4], int(ends), name(i))
+  end
+  if type(done) == 'table' then redis.pcall('DEL', KEYS[4]) end
 end
 local function trial(i, s, at, since, d)
   local ends = since + d
   if s then
-    ends = math.max(ends, s[4])
+    ends = math.max(ends, math.min(s[4], at + d))
   else
-    ends = math.max(ends, notes(at) + d)
-    local mark = tonumber(redis.call('ZSCORE', KEYS[4], name(i)) or 0)
-    ends = math.max(ends, math.min(mark, at + d))
+    ends = math.max(ends, notes(at) + d, math.min(score(name(i)), at + d))
   end
   return ends > at and ends or 0
 end
@@ -217,7 +238,7 @@ local found, created = {'', ''}, false
 for i = 5, #KEYS do
   local raw = get(KEYS[i])
   local s = parse(raw)
-  if not s or is_due(s, at, since + d) or (s[3] > n and s[5] == '-') then
+  if not s or is_due(s, at, since, d) or (s[3] > n and s[5] == '-') then
     if not created then created = true n = n + 1 end
     raw = join({ARGV[1], ARGV[1], n, trial(i, s, at, since, d), '-'})
     redis.call('SET', KEYS[i], raw)
@@ -232,15 +253,15 @@ return found
 # KEYS[5..]: late stamps, then unchanged ones. ARGV: -, D, epoch, position, number of late,
 # nonce of each unchanged -> the late stamps, or false. Creates nothing.
 CONFIRM = _script("""
-local nonce, since = string.match(get(KEYS[1]) or '', '^(%S+) %d+ %S+ (%d+)$')
+local nonce, since = opened(get(KEYS[1]))
 if nonce ~= ARGV[3] then return false end
-local afresh = tonumber(since) + tonumber(ARGV[2])
+local d = tonumber(ARGV[2])
 local position, late, at = tonumber(ARGV[4]), tonumber(ARGV[5]), clock()
 local found = {}
 for i = 5, #KEYS do
   local raw = get(KEYS[i])
   local s = parse(raw)
-  if not s or s[5] ~= '-' or is_due(s, at, afresh) then return false end
+  if not s or s[5] ~= '-' or is_due(s, at, since, d) then return false end
   if i - 4 <= late then
     if s[3] > position then return false end
     found[i - 4] = raw
@@ -291,6 +312,7 @@ return {nonce, n, registry(ARGV[1])}
 
 # KEYS[5..]: stamps. ARGV: -, D, writer -> 1 if every mark lives; they are prolonged.
 INSIDE = _script("""
+opened(get(KEYS[1]))
 local at, d = clock(), tonumber(ARGV[2])
 local found = {}
 for i = 5, #KEYS do
@@ -380,9 +402,7 @@ return {nonce, n, registry(ARGV[1])}
 
 # ARGV[2]: who is to be told -> {epoch nonce, 0, registry}
 NEW_EPOCH = _script("""
-local here, since = string.match(get(KEYS[1]) or '', '^%S+ %d+ (%S+) (%d+)$')
--- On another server it is not known what the store has lost.
-begin(ARGV[1], here == identity() and #since < 16 and tonumber(since))
+begin(ARGV[1])
 moved(ARGV[1], 0, 1)
 announce(ARGV[1], '1', ARGV[1], ARGV[2], 'e', '-', '0')
 return {ARGV[1], 0, registry(ARGV[1])}

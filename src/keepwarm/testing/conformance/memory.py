@@ -36,8 +36,7 @@ class MemoryRig(Rig):
         elif part == "registry":
             self._store.evict_holders()
         elif part == "epoch":
-            self._store.distrust()
-            self._store.evict_holders()  # as every script that finds none
+            self._store.evict_epoch()
         elif part == "marks":
             self._store.evict_notes()
         elif part == "all":

@@ -122,7 +122,7 @@ class Player:
             "delete": lambda key: client.store.answer(DeleteShared((rig.named(key),))),
             "pattern": lambda pattern: self._changed(client.add_pattern(pattern)),
             "patterns": lambda: self._patterns(client.patterns()),
-            "epoch": lambda: self._changed(client.new_epoch()),
+            "epoch": self._new_epoch,
             "renew": self._renew,
             "strike": self._strike,
             "elect": lambda lease: [left is None for left in client.elect(lease)],
@@ -182,9 +182,17 @@ class Player:
             changed = self._changes[at % len(self._changes)]
             self._client.strike(*changed.holders, registry=changed.registry, is_whole=is_whole)
 
+    def _new_epoch(self) -> Any:
+        self._part_in_time()
+        return self._changed(self._client.new_epoch())
+
+    def _part_in_time(self) -> None:
+        """A trial from before an epoch is shorter, by the millisecond, than those in it."""
+        self._rig.wait(0.003)
+
     def _lose(self, part: Any, name: str) -> Any:
-        if part == "epoch":
-            self._rig.wait(0.003)  # by the millisecond: a trial from before it is shorter
+        if part in ("all", "epoch"):
+            self._part_in_time()
         assert self._rig.lose(part, self._rig.named(name) if part == "entry" else name)
         if part in ("all", "epoch"):
             return self._seen(self._client.capture())  # whoever comes first begins anew

@@ -40,7 +40,7 @@ Draft: TypeAlias = list[int]
     EARLIER,  # 1 if it was born in an earlier epoch, at a position not reached yet
     NOTES,  # the notes of marks: 0 not there, else what is left of D since they began + 1
     NOTED,  # what is left of the latest mark that they know for the stamp
-    AFRESH,  # what is left of D since the store may have gone back in time
+    AFRESH,  # what is left of D since the epoch began
     ENTRY,  # version + 1 of the live entry in the store, 0 none
     MIRROR,  # 0 nothing, LIVE the present nonce, OLD one that ended unannounced
     NEAR,  # version + 1 of what the near tier serves by itself, 0 nothing
@@ -216,20 +216,15 @@ class Writers:
         yield "a new epoch begins", tuple(n)
         n = fewer()
         self._new_epoch(n)
-        n[AFRESH] = D
-        yield "the epoch is evicted, and a new one begins", tuple(n)
-        n = fewer()
-        self._new_epoch(n)
         n[TRIAL] = n[MARK] = n[_MARK_2] = n[NOTED] = 0
         n[STAMP] = n[EARLIER] = 1
-        n[AFRESH] = D
         yield "the store dies and restarts from an old snapshot", tuple(n)
         n[STAMP] = n[EARLIER] = n[NOTES] = 0
         yield "the store dies and restarts with nothing", tuple(n)
 
     def _new_epoch(self, n: Draft) -> None:
         self._renonce(n, is_told=True)  # the next renewal of its lease tells it
-        n[EARLIER] = n[STAMP]
+        n[EARLIER], n[AFRESH] = n[STAMP], D
 
     def tick(self, s: State) -> State:
         n = list(s)
