@@ -100,7 +100,7 @@ def _typed() -> Any:
 
 
 async def _warm(call: Any) -> None:
-    """Until near hits ask nobody: stamps made from nothing are on trial for ten seconds."""
+    """Until near hits ask nobody: all that a new store holds is on trial for ten seconds."""
     for _ in range(110):
         for n in range(KEYS):
             await call(n)
