@@ -309,14 +309,17 @@ NOTES = "ZADD, ZSCORE and ZREMRANGEBYSCORE on metadata"
     [
         (("eval", "scan"), f"EVAL, SET and DEL on metadata, {NOTES}, SCAN"),
         (("zadd",), NOTES),
+        (("zremrangebyscore",), NOTES),
     ],
-    ids=["eval and scan", "zadd"],
+    ids=["eval and scan", "zadd", "zremrangebyscore"],
 )
 def test_doctor_names_the_permissions_that_are_missing(
     run: Run, withheld: tuple[str, ...], refused: str
 ) -> None:
     with ManagedServer(tcp=True, withheld=withheld) as server:
         body = told(run("doctor", "--json", REDIS_URL=server.url), FAILED)
+        with redis.Redis.from_url(server.admin_url) as admin:
+            assert list(admin.scan_iter("*doctor*")) == []
 
     (permissions,) = [f for f in body["findings"] if f["name"] == "permissions"]
     assert permissions["found"] == f"refused: {refused}"

@@ -127,9 +127,9 @@ def _permissions(target: Target, client: Any) -> Iterator[Finding]:
     entry = f"{namespace}:doctor.{mark}@00000000"
     stamp = f"{{{namespace}}}:doctor.{mark}"
     script = "redis.call('SET', KEYS[1], ARGV[1], 'PX', 1000) return redis.call('DEL', KEYS[1])"
-    notes = (
-        "redis.call('ZADD', KEYS[1], 1, ARGV[1]) redis.call('ZSCORE', KEYS[1], ARGV[1]) "
-        "return redis.call('ZREMRANGEBYSCORE', KEYS[1], 0, 1)"
+    notes = (  # what makes something comes last
+        "redis.call('ZREMRANGEBYSCORE', KEYS[1], 0, 1) redis.call('ZSCORE', KEYS[1], ARGV[1]) "
+        "redis.call('ZADD', KEYS[1], 1, ARGV[1]) return redis.call('DEL', KEYS[1])"
     )
     tries: tuple[tuple[str, Callable[[], Any]], ...] = (
         ("SET on entries", lambda: client.set(entry, b"x", px=1000)),

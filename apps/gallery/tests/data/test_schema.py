@@ -12,7 +12,7 @@ from databases import REFERENCE
 from sqlalchemy import inspect, text
 
 from gallery.data import queries
-from gallery.data.database import Database, alembic_config
+from gallery.data.database import Database, _set_up, alembic_config
 from gallery.data.explaining import examples, plan, recorded
 from gallery.data.models import Base
 
@@ -61,6 +61,20 @@ async def test_a_new_file_that_somebody_is_about_to_write_is_waited_for(tmp_path
             assert await session.scalar(text("PRAGMA journal_mode")) == "wal"
     finally:
         await database.dispose()
+
+
+async def test_a_file_that_may_not_be_written_is_said_at_once() -> None:
+    """Only who is busy is waited for: nothing else becomes better by that."""
+
+    class ReadOnly:
+        async def execute(self, statement: str) -> None:
+            if "WAL" in statement:
+                error = sqlite3.OperationalError("attempt to write a readonly database")
+                error.sqlite_errorcode = sqlite3.SQLITE_READONLY
+                raise error
+
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        await asyncio.wait_for(_set_up(ReadOnly()), 5)  # type: ignore[arg-type]
 
 
 def names() -> list[str]:

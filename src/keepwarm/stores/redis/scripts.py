@@ -312,7 +312,7 @@ return {nonce, n, registry(ARGV[1])}
 
 # KEYS[5..]: stamps. ARGV: -, D, writer -> 1 if every mark lives; they are prolonged.
 INSIDE = _script("""
-opened(get(KEYS[1]))
+opened(get(KEYS[1])) -- says whether there may be notes
 local at, d = clock(), tonumber(ARGV[2])
 local found = {}
 for i = 5, #KEYS do

@@ -5,7 +5,7 @@ Each rule is a method, so that a mutant can replace one; what stands for what:
 - `enter`, `inside`, `leave`: the scripts ENTER, INSIDE, LEAVE; `MemoryStore._enter` …
 - `change`: CHANGE, somebody else's invalidation, which keeps the marks
 - `capture`: CAPTURE, which creates what is missing and replaces what is due or of an earlier epoch
-- `trial`, `note`: `trial` and `notes` of all scripts; `MemoryStore._trial`, `MemoryStore._noted`
+- `trial`, `note`: `trial` and `notes` of all scripts; `MemoryStore._trial`, `MemoryStore._notes`
 - `is_due`, `is_settled`: `Stamp.is_due` and `MemoryStore._is_due`, `Stamp.is_settled`
 - `is_taken`: `core.mirror.told_apart`
 - a fill: `core.fill`, which captures or takes what a read has shown, asks the origin, stores;

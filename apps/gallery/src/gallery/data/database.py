@@ -142,10 +142,11 @@ async def _set_up(connection: aiosqlite.Connection) -> None:
         try:
             await connection.execute(_WAL)
             break
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
             # The first switch of a file fails at once, whatever the timeout, while another
             # process that has not switched yet is about to write.
-            if time.monotonic() > deadline:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > deadline:
                 raise
             await asyncio.sleep(0.02)
     for pragma in _PRAGMAS:
