@@ -118,7 +118,8 @@ def _why_not(error: OSError, settings: Settings) -> str:
 
 async def _seed(settings: Settings) -> None:
     """Migrate, and fill an empty database once, with a progress bar."""
-    database = Database(settings.database_url)
+    # Who begins with the same empty database waits until it is filled, and finds it so.
+    database = Database(settings.database_url, busy_s=600.0)
     columns = (
         TextColumn("  {task.description:<42}"),
         BarColumn(),

@@ -74,7 +74,7 @@ async def test_a_file_that_may_not_be_written_is_said_at_once() -> None:
                 raise error
 
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        await asyncio.wait_for(_set_up(ReadOnly()), 5)  # type: ignore[arg-type]
+        await asyncio.wait_for(_set_up(ReadOnly(), 10.0), 5)  # type: ignore[arg-type]
 
 
 def names() -> list[str]:

@@ -25,8 +25,6 @@ _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 _WRITING = "gallery_writing"  # execution option: take SQLite's write lock when beginning
 _MIGRATION_LOCK = 7_305_201  # any number; one per purpose in a PostgreSQL database
 
-_BUSY_S = 10.0
-_BUSY = f"PRAGMA busy_timeout = {_BUSY_S * 1000:.0f}"
 _WAL = "PRAGMA journal_mode = WAL"  # readers go on while one writes
 _PRAGMAS = (
     "PRAGMA synchronous = NORMAL",  # safe with WAL; a power cut may undo the last commits
@@ -40,10 +38,11 @@ _PRAGMAS = (
 class Database:
     """`url` names SQLite or PostgreSQL (`sqlite:///path`, `postgresql://…`); no driver needed.
 
-    `queries` counts the statements sent since the start, an executemany as one.
+    `queries` counts the statements sent since the start, an executemany as one. On SQLite
+    a writer waits for another one for at most `busy_s`.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+    def __init__(self, url: str, *, pool_size: int = 8, busy_s: float = 10.0) -> None:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
         if backend not in _DRIVERS:
@@ -53,6 +52,7 @@ class Database:
         self.url = parsed.set(drivername=_DRIVERS[backend])
         self.backend = backend
         self.queries = 0
+        self._busy_s = busy_s
         if backend == "sqlite":
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
         self.engine: AsyncEngine = create_async_engine(
@@ -61,7 +61,7 @@ class Database:
         sync = self.engine.sync_engine
         event.listen(sync, "before_cursor_execute", self._count)
         if backend == "sqlite":
-            event.listen(sync, "connect", _configure_sqlite)
+            event.listen(sync, "connect", self._configure_sqlite)
             event.listen(sync, "begin", _begin_sqlite)
         self._reading = async_sessionmaker(self.engine, expire_on_commit=False)
         self._writing = async_sessionmaker(
@@ -111,6 +111,11 @@ class Database:
         # Cancelled disposal would leave SQLite's connection threads running.
         await asyncio.shield(self.engine.dispose())
 
+    def _configure_sqlite(self, connection: Any, _: object) -> None:
+        # The driver must not begin transactions by itself: `_begin_sqlite` does.
+        connection.isolation_level = None
+        connection.run_async(lambda driver: _set_up(driver, self._busy_s))
+
     def _count(self, _c: object, _cursor: object, statement: str, *_: object) -> None:
         if not statement.startswith("BEGIN"):  # SQLite's is sent by us, not a query
             self.queries += 1
@@ -129,15 +134,9 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(alembic_config(connection), "head")
 
 
-def _configure_sqlite(connection: Any, _: object) -> None:
-    # The driver must not begin transactions by itself: `_begin_sqlite` does.
-    connection.isolation_level = None
-    connection.run_async(_set_up)
-
-
-async def _set_up(connection: aiosqlite.Connection) -> None:
-    await connection.execute(_BUSY)
-    deadline = time.monotonic() + _BUSY_S
+async def _set_up(connection: aiosqlite.Connection, busy_s: float) -> None:
+    await connection.execute(f"PRAGMA busy_timeout = {busy_s * 1000:.0f}")
+    deadline = time.monotonic() + busy_s
     while True:
         try:
             await connection.execute(_WAL)
