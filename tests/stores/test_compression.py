@@ -11,8 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keepwarm.errors import ConfigurationError
-from keepwarm.stores.compression import Compression, NotDecompressible, train
+from keepwarm.stores import compression
+from keepwarm.stores.compression import (
+    Compression,
+    NotDecompressible,
+    StandardReader,
+    ZstandardReader,
+    train,
+)
 from keepwarm.stores.envelope import Foreign, Sealing, open_, seal
+from stores.frames import MOST_BYTES, REFUSED, frame_of_a_window
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -36,26 +44,70 @@ def dictionary(seed: int) -> bytes:
 
 
 FIRST, SECOND = dictionary(1), dictionary(2)
-BOTH = Compression([SECOND, FIRST])
+BY = [
+    (Compression(reader=reader), Compression([SECOND, FIRST], reader=reader))
+    for reader in (StandardReader, ZstandardReader)
+]
+"""Each reader without dictionaries and with both."""
+BOTH = BY[0][1]
 PAGE = page(random.Random(3))
+every_reader = pytest.mark.parametrize("reader", [StandardReader, ZstandardReader])
+
+
+def test_the_quickest_reader_that_is_installed_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = Compression().compress(PAGE)
+    monkeypatch.setattr(ZstandardReader, "content", lambda *_: b"!" * len(PAGE))
+
+    assert Compression().decompress(frame, ROOM) == b"!" * len(PAGE)
+    monkeypatch.setattr(compression, "HAS_ZSTANDARD", False)
+    assert Compression().decompress(frame, ROOM) == PAGE
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=5_000))
 def test_bytes_come_back(payload: bytes) -> None:
-    for each in (Compression(), BOTH):
+    for each in itertools.chain(*BY):
         assert each.decompress(each.compress(payload), ROOM) == payload
 
 
-def test_a_dictionary_is_replaced_without_an_outage() -> None:
+@every_reader
+@pytest.mark.parametrize(("frame", "why"), REFUSED)
+def test_what_is_no_single_whole_frame_is_refused(reader: type, frame: bytes, why: str) -> None:
+    with pytest.raises(NotDecompressible) as caught:
+        Compression(reader=reader).decompress(frame, MOST_BYTES)
+    assert caught.value.reason == why
+
+
+def test_no_frame_chooses_how_large_a_window_is_kept() -> None:
+    """`zstandard` keeps none, nor does Python's codec for what comes out in one go."""
+    payload = PAGE * 2_000
+    bits = len(payload).bit_length()
+    (standard, _), (other, _) = BY
+    with pytest.raises(NotDecompressible):
+        standard.decompress(frame_of_a_window(payload, 27), ROOM)
+    assert other.decompress(frame_of_a_window(payload, 27), ROOM) == payload
+    for each in (standard, other):
+        assert each.decompress(frame_of_a_window(payload, bits), ROOM) == payload
+
+
+def test_what_is_not_as_long_as_it_said_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a reader lets pass."""
+    frame = Compression().compress(PAGE)
+    monkeypatch.setattr(ZstandardReader, "content", lambda *_: PAGE[1:])
+    with pytest.raises(NotDecompressible):
+        Compression().decompress(frame, ROOM)
+
+
+@every_reader
+def test_a_dictionary_is_replaced_without_an_outage(reader: type) -> None:
     """Each configuration of the way reads what the one before and the one after it write.
 
     Save the first, to which values written with a dictionary are misses until it has one.
     """
     way = [
-        Compression(), Compression([FIRST]), Compression([FIRST, SECOND]),
-        Compression([SECOND, FIRST]), Compression([SECOND]),
-    ]  # fmt: skip
+        Compression(dictionaries, reader)
+        for dictionaries in ([], [FIRST], [FIRST, SECOND], [SECOND, FIRST], [SECOND])
+    ]
     assert way[2].ids != way[3].ids
     for earlier, later in itertools.pairwise(way[1:]):
         assert later.decompress(earlier.compress(PAGE), ROOM) == PAGE
@@ -63,15 +115,17 @@ def test_a_dictionary_is_replaced_without_an_outage() -> None:
     assert way[1].decompress(way[0].compress(PAGE), ROOM) == PAGE
 
 
-def test_a_frame_of_a_dictionary_that_is_not_configured_is_a_miss() -> None:
+@every_reader
+def test_a_frame_of_a_dictionary_that_is_not_configured_is_a_miss(reader: type) -> None:
     frame = Compression([FIRST]).compress(PAGE)
 
-    for other in (Compression(), Compression([SECOND])):
+    for other in (Compression(reader=reader), Compression([SECOND], reader)):
         with pytest.raises(NotDecompressible, match="other-dictionary"):
             other.decompress(frame, ROOM)
 
 
-def test_a_frame_that_denies_its_dictionary_is_a_miss_or_as_it_was() -> None:
+@every_reader
+def test_a_frame_that_denies_its_dictionary_is_a_miss_or_as_it_was(reader: type) -> None:
     """No number is no key: the bytes alone must not open by something else."""
     frame = zstd.compress(
         PAGE,
@@ -79,11 +133,11 @@ def test_a_frame_that_denies_its_dictionary_is_a_miss_or_as_it_was() -> None:
         zstd_dict=zstd.ZstdDict(FIRST),
     )
     with pytest.raises(NotDecompressible):
-        Compression([FIRST]).decompress(frame, ROOM)
+        Compression([FIRST], reader).decompress(frame, ROOM)
 
 
 def test_a_bomb_is_refused_before_it_goes_off() -> None:
-    for each in (Compression(), BOTH):
+    for each in itertools.chain(*BY):
         with pytest.raises(NotDecompressible, match="bomb"):
             each.decompress(each.compress(bytes(ROOM + 1)), ROOM)
 
@@ -94,21 +148,24 @@ def test_a_damaged_frame_is_refused_or_whole(at: int, by: int) -> None:
     """And raises nothing else, whichever byte it is."""
     frame = bytearray(BOTH.compress(PAGE))
     frame[at % len(frame)] ^= by
-    try:
-        found = BOTH.decompress(bytes(frame), ROOM)
-    except NotDecompressible:
-        return
-    assert len(found) <= ROOM
+    for _, each in BY:
+        try:
+            found = each.decompress(bytes(frame), ROOM)
+        except NotDecompressible:
+            continue
+        assert len(found) <= ROOM
 
 
-def test_threads_do_not_mix_frames() -> None:
+@every_reader
+def test_threads_do_not_mix_frames(reader: type) -> None:
+    both = Compression([SECOND, FIRST], reader)
     failures: list[object] = []
 
     def work(seed: int) -> None:
         dice = random.Random(seed)
         for _ in range(200):
             payload = page(dice)
-            if BOTH.decompress(BOTH.compress(payload), ROOM) != payload:
+            if both.decompress(both.compress(payload), ROOM) != payload:
                 failures.append(payload)
 
     threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]

@@ -82,14 +82,14 @@ class Ready:
                 has_cookie = True
             else:
                 return None
-        target = self._targets.get(
-            (scope.get("raw_path"), host, scope.get("query_string"), scope.get("scheme"))
-        )
-        if target is None or (has_cookie and not target.is_declared):
+        try:
+            target = self._targets[scope["raw_path"], host, scope["query_string"], scope["scheme"]]
+        except KeyError:
+            return None
+        if has_cookie and not target.is_declared:
             return None
         slot = target.slot
-        names = slot.names
-        if names:
+        if names := slot.names:
             found = slot.by_values.get(tuple(f for f in scope["headers"] if f[0] in names))
             return found.record if found is not None else None
         subject = target.subject
