@@ -36,9 +36,10 @@ _Waiting: TypeAlias = list[tuple["asyncio.Future[Any]", tuple[str, ...] | str]]
 class _Turn:
     """What is asked for in one turn, each name once, and who waits for it."""
 
-    __slots__ = ("deadline", "names", "stamps", "waiting")
+    __slots__ = ("deadline", "loop", "names", "stamps", "waiting")
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, deadline: float) -> None:
+        self.loop = loop
         self.deadline = deadline
         self.names: dict[str, None] = {}
         self.stamps: dict[str, None] = {}
@@ -87,33 +88,32 @@ class Reads:
         self, names: tuple[str, ...], stamps: tuple[str, ...], timeout_s: float
     ) -> "asyncio.Future[Seen]":
         """Entries of `names` and all of `stamps`, read after now; while the link is up."""
-        loop = asyncio.get_running_loop()
         turn = self._turn
         if turn is None or len(turn.names) + len(turn.stamps) >= MOST_KEYS:
-            turn = self._begin(loop, timeout_s)
+            turn = self._begin(timeout_s)
         for name in stamps:
             turn.stamps[name] = None
         for name in names:
             turn.names[name] = None
-        future: asyncio.Future[Seen] = loop.create_future()
+        future: asyncio.Future[Seen] = asyncio.Future(loop=turn.loop)
         turn.waiting.append((future, names))
         return future
 
     def get(self, name: str, timeout_s: float) -> "asyncio.Future[bytes | None]":
         """What lies under `name`, unopened; while the link is up."""
-        loop = asyncio.get_running_loop()
         turn = self._turn
         if turn is None or len(turn.names) + len(turn.stamps) >= MOST_KEYS:
-            turn = self._begin(loop, timeout_s)
+            turn = self._begin(timeout_s)
         turn.names[name] = None
-        future: asyncio.Future[bytes | None] = loop.create_future()
+        future: asyncio.Future[bytes | None] = asyncio.Future(loop=turn.loop)
         turn.waiting.append((future, name))
         return future
 
-    def _begin(self, loop: asyncio.AbstractEventLoop, timeout_s: float) -> _Turn:
+    def _begin(self, timeout_s: float) -> _Turn:
         if self._turn is not None:
             self._send(self._turn)
-        turn = self._turn = _Turn(loop.time() + timeout_s)
+        loop = asyncio.get_running_loop()
+        turn = self._turn = _Turn(loop, loop.time() + timeout_s)
         loop.call_soon(self._send, turn)
         return turn
 
@@ -194,11 +194,11 @@ class Reads:
         for future, names in waiting:
             if future.done():
                 continue  # cancelled: nobody waits
-            if not names:
-                future.set_result(seen)
-                continue
             if isinstance(names, str):
                 future.set_result(found[names])
+                continue
+            if not names:
+                future.set_result(seen)
                 continue
             if len(names) == 1:
                 (name,) = names
