@@ -249,15 +249,18 @@ class Mirror:
         self.pulse.version += 1
 
 
-def told_apart(seen: Seen, now_ms: int, trial_ms: int) -> Seen:
+def told_apart(seen: Seen, now_ms: int, trial_ms: int, *, are_settled: bool = False) -> Seen:
     """`seen` without the stamps that the store would replace now: they prove nothing.
 
+    `are_settled` says that all of them are, as is known of most.
     `now_ms` is no later than it is by the store's clock, and at most `_LATE_MS` earlier.
     For `trial_ms` after an epoch began that is each which is not on trial for as long.
     """
     latest = now_ms + trial_ms + _LATE_MS
     afresh_until = seen.epoch.since_ms + trial_ms if seen.epoch is not None else 0
     is_afresh = now_ms < afresh_until
+    if are_settled and not is_afresh:
+        return seen
     troubled = [
         name
         for name, stamp in seen.stamps.items()

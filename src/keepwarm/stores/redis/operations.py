@@ -54,6 +54,9 @@ Command = tuple[str | bytes | int, ...]
 _encode_terms = msgspec.msgpack.Encoder().encode
 _decode_terms = msgspec.msgpack.Decoder(Terms).decode
 _READS_KEPT = 4_096  # lists of stamps whose command is kept ready
+_MOST_TOGETHER = 64  # stamps: longer lists are those of many readers, and another each turn
+_PACKED_KEPT, _GROUPS_KEPT = 1_024, 512  # of at most 3 and 10 KB
+_MGET = b"\r\n$4\r\nMGET\r\n"
 _MIN_TTL_MS = 1_000  # a store's clock and ours differ: never ask for an expiry in its past
 
 
@@ -102,6 +105,7 @@ class Operations:
         self.leading: dict[str, str] = {}
         self.writing: dict[str, tuple[str, ...]] = {}
         self._reads: dict[tuple[str, ...], Command] = {}
+        self._packed: dict[tuple[str, ...], bytes] = {}
         self.now_ms: Callable[[], int] = lambda: 0
         """The server's clock, as far as the link knows it; 0: not at all."""
         self.channels = (self._prefix + "told", self._prefix + "to:" + self._me)
@@ -193,17 +197,26 @@ class Operations:
 
     def read_packed(self, stamps: tuple[str, ...], names: tuple[str, ...]) -> bytes:
         """What asks for epoch, position, `stamps` and the entries of `names` at once, packed."""
-        keys: tuple[Any, ...] = (self.epoch_key, self._position_key, *self._names(stamps), *names)
-        packed: bytes = hiredis.pack_command(("MGET", *keys))
-        return packed
+        asked = self._packed.get(stamps)
+        if asked is None:
+            asked = _pieces((self.epoch_key, self._position_key, *self._names(stamps)))
+            if len(stamps) <= _MOST_TOGETHER:
+                if len(self._packed) >= _PACKED_KEPT:
+                    self._packed.clear()
+                self._packed[stamps] = asked
+        count = 3 + len(stamps) + len(names)
+        return b"*%d%b%b%b" % (count, _MGET, asked, _pieces(names))
 
     def seen(self, stamps: tuple[str, ...], values: list[Any]) -> tuple[Seen, list[Any]]:
         """What the reply to a read says of `stamps`, and the rest of it: entries, unopened."""
         end = 2 + len(stamps)
-        found = dict(zip(stamps, map(_stamp, values[2:end]), strict=True))
+        of_these = _together if len(stamps) <= _MOST_TOGETHER else _apart
+        found, are_settled = of_these(stamps, tuple(values[2:end]))
         epoch, position = _place(values[0], values[1])
-        seen = told_apart(Seen(epoch, position, found), self.now_ms(), self._trial_ms)
-        return seen, values[end:]
+        seen = Seen(epoch, position, found)
+        return told_apart(seen, self.now_ms(), self._trial_ms, are_settled=are_settled), values[
+            end:
+        ]
 
     def opened(
         self, names: tuple[str, ...], raw: list[Any]
@@ -371,6 +384,12 @@ class Operations:
             return None  # ValueError: text in the header that is no UTF-8
 
 
+def _pieces(keys: tuple[Any, ...]) -> bytes:
+    """`keys` as they stand in a command."""
+    packed: bytes = hiredis.pack_command(("MGET", *keys))
+    return packed[packed.index(_MGET) + len(_MGET) :]
+
+
 def _encode_header(terms: Terms) -> bytes:
     try:
         return _encode_terms(terms)
@@ -432,6 +451,19 @@ def parse_told(raw: bytes) -> Told | None:
 @lru_cache(maxsize=16_384)
 def _stamp(raw: object) -> Stamp | None:
     return parse_stamp(_text(raw))
+
+
+def _apart(
+    names: tuple[str, ...], values: tuple[object, ...]
+) -> tuple[dict[str, Stamp | None], bool]:
+    """The stamps by their names, and whether all that there are are settled."""
+    found = dict(zip(names, map(_stamp, values), strict=True))
+    return found, all(stamp is None or stamp.is_settled for stamp in found.values())
+
+
+# The stamps of one entry hardly ever change, all of them: what they say is one object, not to
+# be changed, which is compared with itself. With forty of them that is a third of a hit.
+_together = lru_cache(maxsize=_GROUPS_KEPT)(_apart)
 
 
 # Nor do the terms of an entry, which with forty tags take longer to decode than most values.

@@ -91,8 +91,11 @@ class Reads:
         turn = self._turn
         if turn is None or len(turn.names) + len(turn.stamps) >= MOST_KEYS:
             turn = self._begin(timeout_s)
-        for name in stamps:
-            turn.stamps[name] = None
+        if turn.stamps:
+            for name in stamps:
+                turn.stamps[name] = None
+        else:
+            turn.stamps = dict.fromkeys(stamps)
         for name in names:
             turn.names[name] = None
         future: asyncio.Future[Seen] = asyncio.Future(loop=turn.loop)
