@@ -1,18 +1,24 @@
 """Stored responses in a real store: seen by every process, ended in every process."""
 
 import asyncio
+import math
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from asgi.stage import Answer, Origin, Reply, ask
-from keepwarm import Bounded, Cache, HTTPCache, Shared
+from keepwarm import Bounded, Cache, HTTPCache, Policy, Shared
 from keepwarm.asgi import library
-from keepwarm.asgi.record import PIECE_BYTES, Record
+from keepwarm.asgi.record import PIECE_BYTES, Head, Record
+from keepwarm.asgi.record import record as record_of
+from keepwarm.core.steps import Subject
 from keepwarm.core.times import Times
+from keepwarm.engine.answers import boot_s
 from keepwarm.stores.redis.server import EmbeddedServer
 from keepwarm.testing.servers import valkey
 
@@ -151,8 +157,93 @@ async def test_what_was_renewed_is_proven_anew(
 ) -> None:
     """It may depend on more than what it was proven by."""
     record = ready[3]
+    await ask(ready[0])
+    assert record.shown_until > 0
     record.keep_as(record.stored)
-    assert record.held is None
+    assert (record.held, record.shown_until) == (None, -math.inf)
+
+
+class Looked(Exception):
+    """More was asked than a hit needs."""
+
+
+@pytest.mark.parametrize("what", ["nothing", "lease", "version", "gate", "second", "proof"])
+async def test_what_a_hit_looks_at(
+    ready: tuple[HTTPCache, Cache, Cache, Record], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Each by itself makes it look further."""
+    front, _, _, record = ready
+
+    async def look(*_: object) -> None:
+        raise Looked
+
+    await ask(front)
+    monkeypatch.setattr(HTTPCache, "_look", look)
+    held, now = record.held, boot_s()
+    assert held is not None
+    # From here on no other task runs.
+    held.pulse.lease_until = now - 0.001 if what == "lease" else now + 5
+    record.shown_until = now - 0.001 if what == "second" else now + 5
+    held.pulse.version += what == "version"
+    held.gate.is_open = what != "gate"
+    if what == "proof":
+        record.held = None
+
+    with nullcontext() if what == "nothing" else pytest.raises(Looked):
+        assert (await ask(front)).is_hit
+    held.gate.is_open = True
+
+
+def test_what_is_shown_is_shown_no_longer_than_it_is_fresh_and_of_that_age() -> None:
+    head = Head(200, [(b"cache-control", b"max-age=60")], 1000.25, 1000.25, 0, [])
+    subject = Subject("n", "l", "p", Policy("1m"), (), (), ())
+    made = record_of(head, b"", subject, None, 0.0, ())
+    assert made.ready_until == 1060.25
+
+    for now, left in ((1000.25, 1.0), (1002.0, 0.25), (1059.5, 0.75)):
+        made.show(now, 50.0)
+        assert made.shown_until == pytest.approx(50.0 + left)
+        assert (b"age", str(int(now - 1000.25)).encode()) in made.shown
+    made.ready_until = 1059.75
+    made.show(1059.5, 50.0)
+    assert made.shown_until == pytest.approx(50.25)
+    made.keep_as(None)
+    made.show(1059.5, None)
+    assert made.shown_until == -math.inf
+
+
+async def test_what_is_ready_grows_older_and_ends(
+    ready: tuple[HTTPCache, Cache, Cache, Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the machine's clocks, of which a hit asks one; the other is looked at once a second."""
+    front, one, _, _ = ready
+    origin = front.desk.app
+    looks: list[float] = []
+    look = HTTPCache._look
+
+    async def counted(self: HTTPCache, found: Any) -> Record | None:
+        looks.append(time.monotonic())
+        return await look(self, found)
+
+    monkeypatch.setattr(HTTPCache, "_look", counted)
+    origin.default = Reply(200, [("Cache-Control", "max-age=4")])
+    await one.invalidate_key("uri:http://site.test/page")
+    began = time.monotonic()
+    await ask(front)
+    filled, calls = time.monotonic(), len(origin.seen)
+    ages: list[tuple[float, int, float]] = []
+    while len(origin.seen) == calls and time.monotonic() < began + 20:
+        before = time.monotonic()
+        answer = await ask(front)
+        if answer.is_hit:
+            ages.append((before - filled, int(answer.get("age") or -1), time.monotonic() - began))
+        await asyncio.sleep(0.01)
+
+    assert time.monotonic() - began > 3.95
+    assert {age for _, age, _ in ages} == {0, 1, 2, 3}
+    for at_least, age, at_most in ages:
+        assert at_least - 1.05 < age < at_most + 0.05  # whole seconds, rounded down
+    assert len([at for at in looks if began + 2.5 < at < began + 3.5]) <= 3
 
 
 async def test_what_many_ask_for_in_one_turn_is_unpacked_once(

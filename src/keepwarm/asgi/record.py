@@ -107,6 +107,9 @@ class Record:
     hit: Hit = field(default_factory=Hit)
     held: Held | None = None
     """By what it was last found current, in the near tier."""
+    shown: list[Field] = field(default_factory=list)
+    shown_until: float = float("-inf")
+    """The fields of a fresh answer, and until when they are right, on the clock of leases."""
 
     @property
     def status(self) -> int:
@@ -120,7 +123,7 @@ class Record:
     def keep_as(self, stored: Stored | None) -> None:
         """It lies in the cache as `stored`, and is no fresher than the values it is made of."""
         terms = self.terms
-        self.stored, self.held = stored, None
+        self.stored, self.held, self.shown_until = stored, None, float("-inf")
         self.fresh_until = terms.came_at + terms.lifetime.seconds - terms.initial_age
         if stored is not None:
             self.fresh_until = min(self.fresh_until, stored.terms.fresh_until)
@@ -150,6 +153,16 @@ class Record:
             hit.fields = self.answer_fields(now, told)
             hit.second = second
         return hit.fields
+
+    def show(self, now: float, boot: float | None) -> None:
+        """Make `shown` what a fresh answer has at `now`, which is `boot` on the clock of leases.
+
+        Good until the age is another or the lifetime ends; where `boot` is None, just now.
+        """
+        self.shown = self.hit_fields(now)
+        if boot is not None:
+            ages = self.terms.came_at - self.terms.initial_age + self.hit.second + 1
+            self.shown_until = boot + min(ages, self.ready_until) - now
 
     def answer_fields(self, now: float, told: Told) -> list[Field]:
         age = max(0, whole(self.terms.age(now)))
