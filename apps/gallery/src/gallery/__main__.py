@@ -20,7 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gallery.app import create_app
 from gallery.data import seeding
-from gallery.data.database import Database
+from gallery.data.database import Database, DatabaseError
 from gallery.data.world import SIZES
 from gallery.origin import rounded, utc_now
 from gallery.settings import DEFAULT_DATA, WRITES, Settings, SettingsError, masked_url
@@ -67,7 +67,10 @@ def main() -> int:
         )
         for talkative in ("alembic", "pyvips", "httpx"):
             logging.getLogger(talkative).setLevel(logging.WARNING)
-        asyncio.run(_seed(settings))
+        try:
+            asyncio.run(_seed(settings))
+        except DatabaseError as error:
+            return _refuse(str(error))
         try:
             app = create_app(settings)
         except ConfigurationError as error:
@@ -127,6 +130,7 @@ async def _seed(settings: Settings) -> None:
         TimeElapsedColumn(),
     )
     try:
+        await database.reach()
         await database.migrate()
         with Progress(*columns, console=console, transient=True) as progress:
             shown = progress.add_task("Looking at the database", total=1.0)
@@ -150,14 +154,16 @@ async def _seed(settings: Settings) -> None:
 def _admin_password(settings: Settings) -> str:
     """Drawn once and kept where only this user can read it."""
     path = _password_file(settings)
-    try:
+    with contextlib.suppress(FileNotFoundError):
         return path.read_text().strip()
-    except FileNotFoundError:
-        password = secrets.token_urlsafe(12)
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(password + "\n")
-        return password
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    drawn = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(drawn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(12) + "\n")
+    with contextlib.suppress(FileExistsError):  # another process began at the same time
+        os.link(drawn, path)
+    drawn.unlink()
+    return path.read_text().strip()
 
 
 def _password_file(settings: Settings) -> Path:

@@ -12,6 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gallery.__main__ import _admin_password
+from gallery.settings import Settings
+
 
 class Started:
     """The command in a process of its own, on a free port, with its output so far."""
@@ -126,6 +129,56 @@ def test_a_store_that_cannot_be_is_refused_in_a_sentence(start):
     assert refused.process.returncode == 2
     assert "a store's URL begins with" in out
     assert "Traceback" not in out
+
+
+@pytest.mark.parametrize(
+    "url, says",
+    [
+        ("garbage", "DATABASE_URL must be like sqlite:///"),
+        ("mysql://host/name", "must be sqlite or postgresql, not 'mysql'"),
+        ("sqlite://", "must name a file"),
+        ("postgresql://user:hidden@127.0.0.1:1/name", "cannot be reached"),
+    ],
+)
+def test_a_database_that_cannot_be_is_refused_in_a_sentence(start, url, says):
+    refused = start(DATABASE_URL=url)
+    out, _ = refused.process.communicate(timeout=60)
+
+    assert refused.process.returncode == 2
+    assert says in out
+    assert "Traceback" not in out
+    assert "hidden" not in out
+
+
+def test_two_first_starts_at_once_seed_once_and_both_serve(start, tmp_path):
+    both = [start(), start()]
+    secrets = set()
+    for each in both:
+        with httpx.Client(base_url=each.address()) as visitor:
+            secrets.add((tmp_path / "admin-password").read_text().strip())
+            (password,) = secrets
+            answer = visitor.post(
+                "/api/auth/login", json={"username": "admin", "password": password}
+            )
+            assert answer.status_code == 200, answer.text
+            assert visitor.get("/api/characters").json()["total"] == 300
+    assert [each.end() for each in both] == [0, 0]
+    output = both[0].output + both[1].output
+    assert output.count("Seeded") == 1
+    assert "Traceback" not in output
+    assert not list(tmp_path.glob("admin-password.*"))
+
+
+def test_who_draws_a_password_second_takes_the_first(tmp_path, monkeypatch):
+    def link(drawn, path):
+        Path(path).write_text("theirs\n")
+        raise FileExistsError
+
+    monkeypatch.setattr(os, "link", link)
+    settings = Settings.from_env({"GALLERY_DATA": str(tmp_path)})
+
+    assert _admin_password(settings) == _admin_password(settings) == "theirs"
+    assert [each.name for each in tmp_path.iterdir()] == ["admin-password"]
 
 
 def test_starts_a_store_of_its_own(start):

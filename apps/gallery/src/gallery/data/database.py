@@ -12,6 +12,7 @@ import aiosqlite
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -35,20 +36,33 @@ _PRAGMAS = (
 )
 
 
+class DatabaseError(ValueError):
+    """A database that cannot be used; the message says why, without its password."""
+
+
 class Database:
     """`url` names SQLite or PostgreSQL (`sqlite:///path`, `postgresql://…`); no driver needed.
 
     `queries` counts the statements sent since the start, an executemany as one. On SQLite
-    a writer waits for another one for at most `busy_s`.
+    a writer waits for another one for at most `busy_s`. Raises DatabaseError for another `url`.
     """
 
     def __init__(self, url: str, *, pool_size: int = 8, busy_s: float = 10.0) -> None:
-        parsed = make_url(url)
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise DatabaseError(
+                "DATABASE_URL must be like sqlite:///folder/gallery.db or "
+                "postgresql://user:password@host/database."
+            ) from error
         backend = parsed.get_backend_name()
         if backend not in _DRIVERS:
-            raise ValueError(f"DATABASE_URL must be sqlite or postgresql, not {backend!r}")
+            raise DatabaseError(f"DATABASE_URL must be sqlite or postgresql, not {backend!r}.")
         if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
-            raise ValueError("SQLite needs a file: every connection would see its own :memory:")
+            raise DatabaseError(
+                "DATABASE_URL must name a file, as in sqlite:///folder/gallery.db: "
+                "every connection would see its own :memory:."
+            )
         self.url = parsed.set(drivername=_DRIVERS[backend])
         self.backend = backend
         self.queries = 0
@@ -70,6 +84,15 @@ class Database:
 
     def __repr__(self) -> str:
         return f"Database({self.url.render_as_string(hide_password=True)!r})"
+
+    async def reach(self) -> None:
+        """Connect once. Raises DatabaseError where that cannot be done."""
+        try:
+            async with self.engine.connect():
+                pass
+        except Exception as error:  # each driver has failures of its own
+            where = self.url.render_as_string(hide_password=True)
+            raise DatabaseError(f"The database {where} cannot be reached: {error}") from error
 
     @property
     def makers(self) -> tuple[async_sessionmaker[AsyncSession], ...]:
