@@ -12,7 +12,7 @@ from databases import REFERENCE
 from sqlalchemy import inspect, text
 
 from gallery.data import queries
-from gallery.data.database import Database, _set_up, alembic_config
+from gallery.data.database import Database, DatabaseError, _set_up, alembic_config
 from gallery.data.explaining import examples, plan, recorded
 from gallery.data.models import Base
 
@@ -172,9 +172,17 @@ async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
         assert await session.scalar(text("SELECT count(*) FROM interactions")) == 6_000
 
 
-@pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://", "sqlite:///:memory:"])
-def test_databases_it_cannot_use_are_refused(url: str) -> None:
-    with pytest.raises(ValueError, match=r"SQLite needs a file|must be sqlite or postgresql"):
+@pytest.mark.parametrize(
+    "url, why",
+    [
+        ("mysql://x/y", "must be sqlite or postgresql"),
+        ("sqlite://", "must name a file"),
+        ("sqlite:///:memory:", "must name a file"),
+        ("postgres", "must be like sqlite:///"),
+    ],
+)
+def test_databases_it_cannot_use_are_refused(url: str, why: str) -> None:
+    with pytest.raises(DatabaseError, match=why):
         Database(url)
 
 
