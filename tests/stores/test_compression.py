@@ -2,9 +2,12 @@
 
 import itertools
 import json
+import os
 import random
+import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -61,6 +64,29 @@ def test_the_quickest_reader_that_is_installed_reads(monkeypatch: pytest.MonkeyP
     assert Compression().decompress(frame, ROOM) == b"!" * len(PAGE)
     monkeypatch.setattr(compression, "HAS_ZSTANDARD", False)
     assert Compression().decompress(frame, ROOM) == PAGE
+
+
+OLD = """
+class ZstdDecompressor:
+    def decompress(self, data, max_output_size=0):
+        raise AssertionError("is not to be used")
+"""
+
+
+@pytest.mark.parametrize("zstandard", ["raise ImportError", OLD])
+def test_without_a_zstandard_that_can_do_it_pythons_own_codec_reads(
+    tmp_path: Path, zstandard: str
+) -> None:
+    (tmp_path / "zstandard.py").write_text(zstandard)
+    program = (
+        "from keepwarm.stores.compression import HAS_ZSTANDARD, Compression\n"
+        "each = Compression()\n"
+        "assert each.decompress(each.compress(b'read'), 99) == b'read'\n"
+        "assert not HAS_ZSTANDARD\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(tmp_path)}, check=True
+    )
 
 
 @settings(deadline=None)

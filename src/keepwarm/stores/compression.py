@@ -25,7 +25,9 @@ else:
     from backports import zstd
 try:
     import zstandard
-except ImportError:
+
+    zstandard.ZstdDecompressor().decompress(zstd.compress(b"read"), allow_extra_data=False)
+except (ImportError, TypeError):  # absent, or of before 0.22, as another package may want it
     HAS_ZSTANDARD = False
 else:
     HAS_ZSTANDARD = True
