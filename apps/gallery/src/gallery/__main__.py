@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import sys
+import time
 from pathlib import Path
 
 import uvicorn
@@ -152,18 +153,25 @@ async def _seed(settings: Settings) -> None:
 
 
 def _admin_password(settings: Settings) -> str:
-    """Drawn once and kept where only this user can read it."""
+    """Drawn once and kept where only this user can read it.
+
+    Who begins at the same time takes what the other draws. Raises DatabaseError where the
+    file stays empty.
+    """
     path = _password_file(settings)
-    with contextlib.suppress(FileNotFoundError):
-        return path.read_text().strip()
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    drawn = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(drawn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(12) + "\n")
-    with contextlib.suppress(FileExistsError):  # another process began at the same time
-        os.link(drawn, path)
-    drawn.unlink()
-    return path.read_text().strip()
+    for _ in range(100):
+        with contextlib.suppress(FileNotFoundError):
+            if drawn := path.read_text().strip():
+                return drawn
+        with contextlib.suppress(FileExistsError):
+            password = secrets.token_urlsafe(12)
+            made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(made, "w") as file:
+                file.write(password + "\n")
+            return password
+        time.sleep(0.01)
+    raise DatabaseError(f"{path} is empty: delete it, and a password will be drawn.")
 
 
 def _password_file(settings: Settings) -> Path:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -166,19 +167,25 @@ def test_two_first_starts_at_once_seed_once_and_both_serve(start, tmp_path):
     output = both[0].output + both[1].output
     assert output.count("Seeded") == 1
     assert "Traceback" not in output
-    assert not list(tmp_path.glob("admin-password.*"))
 
 
-def test_who_draws_a_password_second_takes_the_first(tmp_path, monkeypatch):
-    def link(drawn, path):
-        Path(path).write_text("theirs\n")
-        raise FileExistsError
-
-    monkeypatch.setattr(os, "link", link)
+def test_who_draws_a_password_second_waits_for_the_first(tmp_path, monkeypatch):
+    secret = tmp_path / "admin-password"
+    secret.touch()  # who was first has not written it yet
+    monkeypatch.setattr(time, "sleep", lambda _: secret.write_text("theirs\n"))
     settings = Settings.from_env({"GALLERY_DATA": str(tmp_path)})
 
     assert _admin_password(settings) == _admin_password(settings) == "theirs"
-    assert [each.name for each in tmp_path.iterdir()] == ["admin-password"]
+
+
+def test_a_password_file_that_stays_empty_is_told(start, tmp_path):
+    (tmp_path / "admin-password").touch()
+    refused = start()
+    out, _ = refused.process.communicate(timeout=60)
+
+    assert refused.process.returncode == 2
+    assert "admin-password is empty: delete it" in out
+    assert "Traceback" not in out
 
 
 def test_starts_a_store_of_its_own(start):

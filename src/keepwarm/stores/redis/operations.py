@@ -213,10 +213,8 @@ class Operations:
         of_these = _together if len(stamps) <= _MOST_TOGETHER else _apart
         found, are_settled = of_these(stamps, tuple(values[2:end]))
         epoch, position = _place(values[0], values[1])
-        seen = Seen(epoch, position, found)
-        return told_apart(seen, self.now_ms(), self._trial_ms, are_settled=are_settled), values[
-            end:
-        ]
+        seen, now_ms = Seen(epoch, position, found), self.now_ms()
+        return told_apart(seen, now_ms, self._trial_ms, are_settled=are_settled), values[end:]
 
     def opened(
         self, names: tuple[str, ...], raw: list[Any]
