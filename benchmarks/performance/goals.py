@@ -4,12 +4,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+TOLD = "a caller that waits is told"
+SOCKET = "a blocking socket, pipelined"
+
 
 @dataclass(frozen=True, slots=True)
 class Goal:
     what: str
     figure: str
     is_met: bool
+    at_best: str = ""
+    """The figure of what does nothing but what cannot be left out, where that was measured."""
+
+
+def least_us(found: Mapping[str, Any], called: str = "") -> dict[str, float]:
+    """What a GET, or a shared hit of what is `called` so, cannot do without, in µs."""
+    wire = "a GET is sent and its reply parsed (the blocking socket above)"
+    least = {wire: _us(found["gets"], SOCKET)}
+    for name in found["least"]:
+        if name == TOLD or (called and name.startswith(f"a {called} is")):
+            least[name] = _us(found["least"], name)
+    return least
 
 
 def goals(found: Mapping[str, Any]) -> list[Goal]:
@@ -30,23 +45,30 @@ def goals(found: Mapping[str, Any]) -> list[Goal]:
         _at_most("a near hit of a `def`, against that of an `async def`",
                  _us(found["blocking"], "keepwarm") / _us(near, "keepwarm"), 1.5),
     ]  # fmt: skip
-    for section, what in (("shared", "a shared hit of a list"), ("detail", "… of a detail")):
-        hits = found[section]
+    for section, called, what in (
+        ("shared", "list", "a shared hit of a list"),
+        ("detail", "detail", "… of a detail"),
+    ):
+        hits, least = found[section], sum(least_us(found, called).values())
         us = _us(hits, "keepwarm")
+        listed.append(Goal(f"{what} at most 12 µs", f"{us:.1f} µs", us <= 12, f"{least:.1f} µs"))
         listed += [
-            Goal(f"{what} at most 12 µs", f"{us:.1f} µs", us <= 12),
-            _at_least(f"{what}, against aiocache", _ratio(hits, "aiocache"), 8),
-            _at_least(f"{what}, against cashews", _ratio(hits, "cashews"), 15),
+            _at_least(f"{what}, against {peer}", _ratio(hits, peer), times, _us(hits, peer) / least)
+            for peer, times in (("aiocache", 8), ("cashews", 15))
         ]
+    least = sum(least_us(found).values())
     listed += [
-        _at_least("a GET, against redis-py", _ratio(gets, "redis-py"), 15),
-        _at_least("a GET, against glide", _ratio(gets, "valkey-glide"), 10),
+        _at_least(f"a GET, against {name}", _ratio(gets, peer), times, _us(gets, peer) / least)
+        for name, peer, times in (("redis-py", "redis-py", 15), ("glide", "valkey-glide", 10))
+    ]
+    listed.append(
         _at_most(
             "a GET, against a socket that pipelines",
-            _ratio(gets, "keepwarm", of="a blocking socket, pipelined"),
+            _ratio(gets, "keepwarm", of=SOCKET),
             2,
-        ),
-    ]
+            least / _us(gets, SOCKET),
+        )
+    )
     storm = found["storm"]["keepwarm"]
     listed.append(
         Goal(
@@ -64,25 +86,28 @@ def goals(found: Mapping[str, Any]) -> list[Goal]:
         for server, each in found["http"]["servers"].items():
             listed += _http(server, each["ratio"], found["http"]["goals"])
     if "by_entries" in found:
-        us = {n: each["hit_us"] for n, each in found["by_entries"].items()}
+        us = found["by_entries"]
+        grown, least = (us["1000000"][of] / us["1000"][of] for of in ("hit_us", "dict_us"))
         listed.append(
-            _at_most(
-                "a near hit among 1,000,000 entries, against 1,000", us["1000000"] / us["1000"], 1.5
-            )
+            _at_most("a near hit among 1,000,000 entries, against 1,000", grown, 1.5, least)
         )
-        grown = {n: each["hit_us"] for n, each in found["by_processes"].items()}
-        listed.append(
-            _at_most("a near hit among 8 processes, against 1", grown["8"] / grown["1"], 1.5)
-        )
+        by = {n: each["hit_us"] for n, each in found["by_processes"].items()}
+        listed.append(_at_most("a near hit among 8 processes, against 1", by["8"] / by["1"], 1.5))
     return listed
 
 
 def table(found: Mapping[str, Any]) -> str:
     listed = goals(found)
-    lines = ["| to be reached | measured | |", "|---|---:|---|"]
-    lines += [f"| {g.what} | {g.figure} | {'✓' if g.is_met else 'missed'} |" for g in listed]
+    lines = ["| to be reached | measured | | at best |", "|---|---:|---|---:|"]
+    lines += [
+        f"| {g.what} | {g.figure} | {'✓' if g.is_met else 'missed'} | {g.at_best} |" for g in listed
+    ]
     met = sum(goal.is_met for goal in listed)
-    return f"**{met} of {len(listed)} goals met**\n\n" + "\n".join(lines)
+    return (
+        f"**{met} of {len(listed)} goals met.** *At best*: of what does only what no cache can do "
+        "without (the pieces above; over HTTP an app that does nothing; among many entries a "
+        "coroutine that looks into a dict), measured in the same run.\n\n" + "\n".join(lines)
+    )
 
 
 def _us(section: Mapping[str, Any], name: str) -> float:
@@ -93,12 +118,16 @@ def _ratio(section: Mapping[str, Any], name: str, of: str = "keepwarm") -> float
     return _us(section, name) / _us(section, of)
 
 
-def _at_most(what: str, ratio: float, most: float) -> Goal:
-    return Goal(f"{what}: at most {most} ×", f"{ratio:.2f} ×", ratio <= most)
+def _at_most(what: str, ratio: float, most: float, least: float | None = None) -> Goal:
+    return Goal(f"{what}: at most {most} ×", f"{ratio:.2f} ×", ratio <= most, _times(least))
 
 
-def _at_least(what: str, ratio: float, least: float) -> Goal:
-    return Goal(f"{what}: at least {least} ×", f"{ratio:.2f} ×", ratio >= least)
+def _at_least(what: str, ratio: float, least: float, most: float | None = None) -> Goal:
+    return Goal(f"{what}: at least {least} ×", f"{ratio:.2f} ×", ratio >= least, _times(most))
+
+
+def _times(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.2f} ×"
 
 
 def _said(section: str, part: Mapping[str, Any]) -> str:
@@ -127,7 +156,7 @@ def _http(server: str, ratio: Mapping[str, float], least: Mapping[str, float]) -
         for tier in ("near", "shared")
     ]
     listed += [
-        _at_least(f"{what}, against {peer}", ratio["near"] / ratio[peer], times)
+        _at_least(f"{what}, against {peer}", ratio["near"] / ratio[peer], times, 1 / ratio[peer])
         for peer, times in (("hishel", 15), ("fastapi_cache2", 8))
         if peer in ratio
     ]

@@ -58,14 +58,10 @@ def _compared(title: str, figures: Mapping[str, Any], ours: str) -> str:
 
 def _least(found: Mapping[str, Any]) -> str:
     """What the goals of a shared hit leave no room for, of whatever cache."""
-    least = {name: each["median_us"] for name, each in found["least"].items()}
-    wire = "a GET is sent and its reply parsed (the blocking socket above)"
-    least = {wire: found["gets"]["a blocking socket, pipelined"]["median_us"], **least}
-    rows = [(name, f"{us:.2f}") for name, us in least.items()]
-    for called in ("list", "detail"):
-        left_out = "detail" if called == "list" else "list"
-        total = sum(us for name, us in least.items() if f"a {left_out} is" not in name)
-        rows.append((f"together, for a {called}", f"{total:.2f}"))
+    list_, detail = (goals.least_us(found, called) for called in ("list", "detail"))
+    rows = [(name, f"{us:.2f}") for name, us in (list_ | detail).items()]
+    for called, least in (("list", list_), ("detail", detail)):
+        rows.append((f"together, for a {called}", f"{sum(least.values()):.2f}"))
     return _table("**What no shared hit of these values can do without**", ("", "µs"), rows)
 
 
