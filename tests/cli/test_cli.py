@@ -244,8 +244,10 @@ async def test_clear_needs_a_yes(character: Any, run: Run) -> None:
 
 
 async def test_another_namespace_is_left_alone(character: Any, run: Run) -> None:
+    """Asked by the command, too: this loop stands still while one runs."""
     assert run("clear", "--yes", "--namespace", "other").exit_code == DONE
-    assert await character.peek(1) is not None
+    (body,) = told(run("inspect", "characters:detail:1", "--json"))
+    assert body["state"] == "fresh"
 
 
 # Doctor.
