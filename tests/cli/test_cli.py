@@ -1,11 +1,12 @@
 """The `keepwarm` command against a real server: what it says, does and exits with."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
 STORE_VARIABLES = ("REDIS_", "CACHE_")
 
 Run = Callable[..., Result]
+Beside = Callable[..., Awaitable[Result]]
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,16 @@ def environment(server: EmbeddedServer) -> dict[str, str | None]:
 def run(environment: dict[str, str | None]) -> Run:
     def invoke(*arguments: str, **changes: str | None) -> Result:
         return CliRunner().invoke(app, arguments, env=environment | changes)
+
+    return invoke
+
+
+@pytest.fixture
+def beside(run: Run) -> Beside:
+    """As `run`, while the app's event loop goes on."""
+
+    async def invoke(*arguments: str, **changes: str | None) -> Result:
+        return await asyncio.to_thread(run, *arguments, **changes)
 
     return invoke
 
@@ -205,8 +217,8 @@ async def test_stats_tells_the_stores_facts(character: Any, run: Run) -> None:
 # Changing.
 
 
-async def test_invalidate_reaches_the_running_app(character: Any, run: Run) -> None:
-    body = told(run("invalidate", "character:2", "character:3", "--json"))
+async def test_invalidate_reaches_the_running_app(character: Any, beside: Beside) -> None:
+    body = told(await beside("invalidate", "character:2", "character:3", "--json"))
 
     assert body["acknowledged"] is True
     assert body["level"] == "hard"
@@ -214,40 +226,38 @@ async def test_invalidate_reaches_the_running_app(character: Any, run: Run) -> N
     assert [await character.peek(n) is None for n in (1, 2, 3)] == [False, True, True]
 
 
-async def test_invalidate_by_key(character: Any, run: Run) -> None:
-    assert told(run("invalidate", "--key", "characters:detail:2", "--json"))["count"] == 1
+async def test_invalidate_by_key(character: Any, beside: Beside) -> None:
+    assert told(await beside("invalidate", "--key", "characters:detail:2", "--json"))["count"] == 1
     assert [await character.peek(n) is None for n in (1, 2, 3)] == [False, True, False]
 
 
-async def test_invalidate_softly(character: Any, run: Run) -> None:
-    assert told(run("invalidate", "character:2", "--stale", "--json"))["level"] == "soft"
-    assert "stale" in told(run("inspect", "characters:detail:2", "--json"))[0]["state"]
+async def test_invalidate_softly(character: Any, beside: Beside) -> None:
+    assert told(await beside("invalidate", "character:2", "--stale", "--json"))["level"] == "soft"
+    assert "stale" in told(await beside("inspect", "characters:detail:2", "--json"))[0]["state"]
 
 
-async def test_pattern_previews_and_then_does_it(character: Any, run: Run) -> None:
-    preview = run("pattern", "characters:detail:2", "--dry-run")
+async def test_pattern_previews_and_then_does_it(character: Any, beside: Beside) -> None:
+    preview = await beside("pattern", "characters:detail:2", "--dry-run")
     assert preview.stdout == "characters:detail:2\n"
     assert await character.peek(2) is not None
 
-    assert told(run("pattern", "*:2", "--json"))["acknowledged"] is True
+    assert told(await beside("pattern", "*:2", "--json"))["acknowledged"] is True
     assert [await character.peek(n) is None for n in (1, 2, 3)] == [False, True, False]
 
 
-async def test_clear_needs_a_yes(character: Any, run: Run) -> None:
+async def test_clear_needs_a_yes(character: Any, beside: Beside) -> None:
     """Without a terminal nobody can be asked, and a script must not hang."""
-    assert run("clear").exit_code == USAGE
-    assert told(run("clear", "--json"), USAGE)["error"]["code"] == "usage"
+    assert (await beside("clear")).exit_code == USAGE
+    assert told(await beside("clear", "--json"), USAGE)["error"]["code"] == "usage"
     assert await character.peek(1) is not None
 
-    assert told(run("clear", "--yes", "--json"))["acknowledged"] is True
+    assert told(await beside("clear", "--yes", "--json"))["acknowledged"] is True
     assert [await character.peek(n) for n in (1, 2, 3)] == [None, None, None]
 
 
-async def test_another_namespace_is_left_alone(character: Any, run: Run) -> None:
-    """Asked by the command, too: this loop stands still while one runs."""
-    assert run("clear", "--yes", "--namespace", "other").exit_code == DONE
-    (body,) = told(run("inspect", "characters:detail:1", "--json"))
-    assert body["state"] == "fresh"
+async def test_another_namespace_is_left_alone(character: Any, beside: Beside) -> None:
+    assert (await beside("clear", "--yes", "--namespace", "other")).exit_code == DONE
+    assert await character.peek(1) is not None
 
 
 # Doctor.
