@@ -130,6 +130,8 @@ class Ready:
 
     def put(self, name: str, record: Record) -> None:
         """Keep `record` as what is under `name` now."""
+        if not self._max_bytes:
+            return
         weight = record.weight
         if weight > self._max_bytes:
             self.drop(name)

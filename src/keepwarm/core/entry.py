@@ -162,4 +162,4 @@ def life(terms: Terms, seen: Seen, now: float) -> Life:
 
 def names_of(terms: Terms) -> tuple[str, ...]:
     """The names of the stamps an entry depends on."""
-    return tuple(stamp[0] for stamp in terms.stamps)
+    return tuple([stamp[0] for stamp in terms.stamps])  # a generator takes a third more

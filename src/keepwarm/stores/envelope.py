@@ -16,7 +16,7 @@ carries the stamps, and an invalidation has changed those.
 import struct
 
 from keepwarm.stores.compression import NotDecompressible
-from keepwarm.stores.sealing import Sealing
+from keepwarm.stores.sealing import Sealing, bound_to
 
 __all__ = ["Foreign", "Sealing", "open_", "seal"]
 
@@ -44,7 +44,7 @@ def seal(header: bytes, payload: bytes, *, name: str, settings: Sealing) -> byte
             payload = smaller
             flags |= COMPRESSED
     prefix = _PREFIX.pack(MAGIC, VERSION, flags, len(header))
-    bound = _bound(name)
+    bound = bound_to(name.encode("utf-8", "surrogatepass"))
     body = header + payload
     if settings.is_encrypted:
         body = settings.encrypt(body, bound + prefix)
@@ -66,12 +66,12 @@ def open_(data: bytes, *, name: str, settings: Sealing) -> tuple[bytes, bytes]:
         raise Foreign("other-version")
     if flags & ~COMPRESSED != settings.fixed_flags:
         raise Foreign("other-protection")
-    bound = _bound(name)
-    if not settings.is_intact(bound, data, size):
+    raw = name.encode("utf-8", "surrogatepass")
+    if not settings.is_intact(raw, data, size):
         raise Foreign("damaged-or-misplaced")
     start, body = _PREFIX.size, data
     if settings.is_encrypted:
-        opened = settings.decrypt(data[start:size], bound + data[:start])
+        opened = settings.decrypt(data[start:size], bound_to(raw) + data[:start])
         if opened is None:
             raise Foreign("not-decryptable")
         start, body, size = 0, opened, len(opened)
@@ -85,9 +85,3 @@ def open_(data: bytes, *, name: str, settings: Sealing) -> tuple[bytes, bytes]:
         except NotDecompressible as error:
             raise Foreign(error.reason) from error
     return body[start:end], payload
-
-
-def _bound(name: str) -> bytes:
-    """`name` and its length, so that no name's end can pass for an envelope's beginning."""
-    raw = name.encode("utf-8", "surrogatepass")
-    return len(raw).to_bytes(4, "big") + raw

@@ -13,6 +13,7 @@ import os
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
 from typing import Protocol
@@ -25,6 +26,7 @@ AUTHENTICATED, ENCRYPTED = 2, 4  # flags of an envelope
 MAC_BYTES = 16  # 128 bits
 NONCE_BYTES = 12
 TAG_BYTES = 16
+_COPIED = 4 * KiB  # below it a copy costs less than a view
 SHORTEST_SECRET = 16  # bytes; 32 random ones are better
 MOST_SECRETS = 8  # each costs one try for a value that none of them made
 
@@ -116,13 +118,15 @@ class Sealing:
             return zlib.crc32(bound).to_bytes(4, "big")
         return _mac(self._macs[0], bound)
 
-    def is_intact(self, bound: bytes, data: bytes, size: int) -> bool:
-        """Whether what follows the first `size` bytes of `data` is their trailer, after `bound`."""
+    def is_intact(self, name: bytes, data: bytes, size: int) -> bool:
+        """Whether what follows the first `size` bytes of `data` is their trailer under `name`."""
         trailer = data[size:]
         if not self._macs:
-            return zlib.crc32(memoryview(data)[:size], zlib.crc32(bound)) == int.from_bytes(trailer)
+            body = data[:size] if size < _COPIED else memoryview(data)[:size]
+            check = zlib.crc32(body, zlib.crc32(name, _begun(len(name))))
+            return check == int.from_bytes(trailer)
         # Every secret is tried, so that time does not tell which one made it.
-        whole = bound + data[:size]
+        whole = bound_to(name) + data[:size]
         return sum(compare_digest(_mac(key, whole), trailer) for key in self._macs) > 0
 
     def encrypt(self, data: bytes, associated: bytes) -> bytes:
@@ -142,6 +146,17 @@ class Sealing:
             except InvalidTag:
                 continue
         return None
+
+
+def bound_to(name: bytes) -> bytes:
+    """`name` and its length, so that no name's end can pass for an envelope's beginning."""
+    return len(name).to_bytes(4, "big") + name
+
+
+@lru_cache(maxsize=1_024)
+def _begun(length: int) -> int:
+    """The CRC of what `bound_to` puts before a name of so many bytes."""
+    return zlib.crc32(length.to_bytes(4, "big"))
 
 
 def _mac(key: bytes, bound: bytes) -> bytes:
