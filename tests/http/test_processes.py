@@ -13,9 +13,10 @@ import pytest
 
 from asgi.stage import Answer, Origin, Reply, ask
 from keepwarm import Bounded, Cache, HTTPCache, Policy, Shared
-from keepwarm.asgi import library
-from keepwarm.asgi.record import PIECE_BYTES, Head, Record
+from keepwarm.asgi import library, middleware
+from keepwarm.asgi.record import PIECE_BYTES, Head, Record, pack, replaced_head
 from keepwarm.asgi.record import record as record_of
+from keepwarm.core.entry import Stored, Terms
 from keepwarm.core.steps import Subject
 from keepwarm.core.times import Times
 from keepwarm.engine.answers import boot_s
@@ -204,12 +205,50 @@ def test_what_is_shown_is_shown_no_longer_than_it_is_fresh_and_of_that_age() -> 
         made.show(now, 50.0)
         assert made.shown_until == pytest.approx(50.0 + left)
         assert (b"age", str(int(now - 1000.25)).encode()) in made.shown
+    for now in (998.0, 998.75, 999.5):  # by a clock that is behind the one that filled it
+        other = record_of(head, b"", subject, None, 0.0, ())
+        other.show(now, 50.0)
+        assert (b"age", b"0") in other.shown
     made.ready_until = 1059.75
     made.show(1059.5, 50.0)
     assert made.shown_until == pytest.approx(50.25)
     made.keep_as(None)
     made.show(1059.5, None)
     assert made.shown_until == -math.inf
+
+
+async def test_a_pause_between_the_clocks_lengthens_nothing(
+    ready: tuple[HTTPCache, Cache, Cache, Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten minutes pass after each look at either."""
+    front, _, _, record = ready
+    clock, now = front.desk.clock, 0.0
+
+    def passing() -> float:
+        nonlocal now
+        now += 600
+        return now - 600
+
+    monkeypatch.setattr(middleware, "boot_s", passing)
+    monkeypatch.setattr(type(clock), "wall", lambda _: record.ready_until - 660 + passing())
+    front.desk.library.holds(record)
+
+    assert await front._look(record) is record
+    assert record.shown_until < 60  # its lifetime ends at 660 on that clock
+
+
+@pytest.mark.parametrize("instant", [math.inf, -math.inf, math.nan])
+def test_instants_that_are_none_are_not_ours(instant: float) -> None:
+    head = Head(200, [], 1000.0, 1000.0, 0, [])
+    subject = Subject("n", "l", "p", Policy("1m"), (), (), ())
+    terms = Terms(0.0, 1e9, 1e9, 1e9, 1e9, 0.0, "e", 0, (), ())
+
+    def read(head: Head) -> object:
+        return library.unpack(pack(head), subject, Stored(terms, b""), 0.0, ())
+
+    assert isinstance(read(head), Record)
+    assert read(replaced_head(head, came_at=instant)) is None
+    assert read(replaced_head(head, asked_at=instant)) is None
 
 
 async def test_what_is_ready_grows_older_and_ends(

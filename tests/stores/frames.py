@@ -39,6 +39,7 @@ def frame_of_a_window(payload: bytes, bits: int) -> bytes:
 
 
 CHECKED = zstd.compress(b"a" * 1000, options={zstd.CompressionParameter.checksum_flag: 1})
+EMPTY = b"\x28\xb5\x2f\xfd\x20\0"  # a header that says 0
 SKIPPED = b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"none"
 
 REFUSED = [
@@ -56,6 +57,9 @@ REFUSED = [
         ("more behind it", zstd.compress(b"a" * 1000) + b"more", "not-decompressible"),
         ("skipped and one", SKIPPED + zstd.compress(b"a" * 1000), "not-decompressible"),
         ("one and skipped", zstd.compress(b"a" * 1000) + SKIPPED, "not-decompressible"),
+        ("a size of 0 and content", EMPTY + b"\x29\0\0hello", "not-decompressible"),
+        ("a size of 0 and no block", EMPTY, "not-decompressible"),
+        ("empty and one", zstd.compress(b"") + zstd.compress(b"a"), "not-decompressible"),
         ("nothing", b"", "not-decompressible"),
         ("text", b"not a frame", "not-decompressible"),
         ("magic", b"\x28\xb5\x2f\xfd", "not-decompressible"),

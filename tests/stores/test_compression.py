@@ -73,7 +73,7 @@ class ZstdDecompressor:
 """
 
 
-@pytest.mark.parametrize("zstandard", ["raise ImportError", OLD])
+@pytest.mark.parametrize("zstandard", ["raise ImportError", "raise OSError", "", OLD])
 def test_without_a_zstandard_that_can_do_it_pythons_own_codec_reads(
     tmp_path: Path, zstandard: str
 ) -> None:
@@ -118,10 +118,39 @@ def test_no_frame_chooses_how_large_a_window_is_kept() -> None:
 
 def test_what_is_not_as_long_as_it_said_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a reader lets pass."""
-    frame = Compression().compress(PAGE)
+    each = Compression()
+    frame = each.compress(PAGE)
     monkeypatch.setattr(ZstandardReader, "content", lambda *_: PAGE[1:])
     with pytest.raises(NotDecompressible):
-        Compression().decompress(frame, ROOM)
+        each.decompress(frame, ROOM)
+    assert each._mine.reader is None
+
+
+def test_no_frame_takes_memory_for_good() -> None:
+    """One that is cut makes a context take as much as it says, and keep it."""
+    block = (128 * 1024 << 3) | 0b010  # as many times the same byte, and more to come
+    size = 64 << 20
+    cut = b"\x28\xb5\x2f\xfd\xa0" + size.to_bytes(4, "little")
+    cut += (block.to_bytes(3, "little") + b"a") * (size // (128 * 1024))
+    program = (
+        "import sys\n"
+        "from keepwarm.stores.compression import Compression, NotDecompressible\n"
+        "def resident():\n"
+        "    return int(open('/proc/self/statm').read().split()[1]) * 4096\n"
+        "each, cut = Compression(), sys.stdin.buffer.read()\n"
+        "good = each.compress(b'read')\n"
+        "assert each.decompress(good, 99) == b'read'\n"
+        "before = resident()\n"
+        "for _ in range(3):\n"
+        "    try:\n"
+        "        each.decompress(cut, 1 << 30)\n"
+        "        raise AssertionError\n"
+        "    except NotDecompressible:\n"
+        "        pass\n"
+        "    assert resident() - before < 16 << 20\n"
+        "assert each.decompress(good, 99) == b'read'\n"
+    )
+    subprocess.run([sys.executable, "-c", program], input=cut, check=True)
 
 
 @every_reader

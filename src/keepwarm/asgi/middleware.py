@@ -75,7 +75,7 @@ class HTTPCache:
         self.desk = Desk(app, cache, Routes(routes), settings, clock)
         self._quick = self.desk.ready.quick
         self._tell = self.desk.library.tell
-        self._has_clocks = isinstance(self.desk.clock, SystemClock)
+        self._has_clocks = type(self.desk.clock) is SystemClock
 
     def audit(self) -> Report:
         """Which routes are shared more widely than what their handlers were seen to read."""
@@ -116,8 +116,9 @@ class HTTPCache:
 
     async def _look(self, found: Record | Subject) -> Record | None:
         """What may answer a plain GET of which that was the answer last, by the time of day."""
-        library, now = self.desk.library, self.desk.clock.wall()
+        # The clock of leases first: a pause between the two must not lengthen what is shown.
         boot = boot_s() if self._has_clocks else None
+        library, now = self.desk.library, self.desk.clock.wall()
         record: Record | None
         if isinstance(found, Record) and now < found.ready_until and library.holds(found):
             record = found

@@ -1,5 +1,6 @@
 """A stored response: as bytes on the shelf, and as what answers are made from."""
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TypeAlias
@@ -80,7 +81,7 @@ _IS_RESPONSE, _IS_INDEX = b"\x01", b"\x02"
 class Hit:
     """The fields of a fresh answer in one second of its age: the same for all who ask then."""
 
-    second: int = -1
+    second: int | None = None
     fields: list[Field] = field(default_factory=list)
 
 
@@ -160,7 +161,7 @@ class Record:
         Good until the age is another or the lifetime ends; where `boot` is None, just now.
         """
         self.shown = self.hit_fields(now)
-        if boot is not None:
+        if boot is not None and self.hit.second is not None:
             ages = self.terms.came_at - self.terms.initial_age + self.hit.second + 1
             self.shown_until = boot + min(ages, self.ready_until) - now
 
@@ -219,6 +220,8 @@ def unpack(
         ends = 5 + int.from_bytes(payload[1:5], "big")
         head, terms, fields, hit = _read_head(payload[5:ends], targets)
     except msgspec.DecodeError:
+        return None
+    if not math.isfinite(head.asked_at) or not math.isfinite(head.came_at):
         return None
     body = None if head.pieces else payload[ends:]
     if body is not None and len(body) != head.size:

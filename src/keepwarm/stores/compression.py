@@ -27,7 +27,7 @@ try:
     import zstandard
 
     zstandard.ZstdDecompressor().decompress(zstd.compress(b"read"), allow_extra_data=False)
-except (ImportError, TypeError):  # absent, or of before 0.22, as another package may want it
+except Exception:  # noqa: BLE001 - absent, too old, or another thing of that name: do without
     HAS_ZSTANDARD = False
 else:
     HAS_ZSTANDARD = True
@@ -80,7 +80,11 @@ class StandardReader:
 
 
 class ZstandardReader:
-    """By the package `zstandard`, whose contexts are used again; it takes no window for itself."""
+    """By the package `zstandard`, whose contexts are used again.
+
+    A whole frame needs no memory but its content's; one that is cut makes a context take as
+    much and keep it, so whoever was given one has to be let go.
+    """
 
     def __init__(self, known: Mapping[int, zstd.ZstdDict]) -> None:
         self._contexts = {
@@ -90,12 +94,15 @@ class ZstandardReader:
             for number, each in known.items()
         }
         self._contexts[0] = zstandard.ZstdDecompressor()
+        self._standard = StandardReader(known)
 
     def header(self, frame: bytes) -> tuple[int | None, int]:
         info = zstandard.get_frame_parameters(frame)
         return info.content_size, info.dict_id  # an unknown size is larger than any
 
     def content(self, frame: bytes, size: int, number: int) -> bytes | None:
+        if not size:  # it would not look further
+            return self._standard.content(frame, size, number)
         return self._contexts[number].decompress(frame, allow_extra_data=False)
 
 
@@ -149,10 +156,10 @@ class Compression:
 
         Raises NotDecompressible, and nothing else.
         """
-        reader: Reader | None = getattr(self._mine, "reader", None)
-        if reader is None:
-            reader = self._mine.reader = self._reader(self._known)
         try:
+            reader: Reader | None = getattr(self._mine, "reader", None)
+            if reader is None:
+                reader = self._mine.reader = self._reader(self._known)
             size, number = reader.header(frame)
             if size is None or size > max_bytes:
                 raise NotDecompressible("bomb")
@@ -160,8 +167,10 @@ class Compression:
                 raise NotDecompressible("other-dictionary")
             payload = reader.content(frame, size, number)
         except FAILURES as error:
+            self._mine.reader = None  # with what memory the frame made it take
             raise NotDecompressible("not-decompressible") from error
         if payload is None or len(payload) != size:
+            self._mine.reader = None
             raise NotDecompressible("not-decompressible")
         return payload
 

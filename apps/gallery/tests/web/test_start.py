@@ -138,7 +138,10 @@ def test_a_store_that_cannot_be_is_refused_in_a_sentence(start):
         ("garbage", "DATABASE_URL must be like sqlite:///"),
         ("mysql://host/name", "must be sqlite or postgresql, not 'mysql'"),
         ("sqlite://", "must name a file"),
+        ("postgresql://user:hidden@127.0.0.1:port/name", "DATABASE_URL must be like"),
         ("postgresql://user:hidden@127.0.0.1:1/name", "cannot be reached"),
+        ("postgresql://127.0.0.1:1/name?password=hidden", "cannot be reached"),
+        ("sqlite:////proc/nope/gallery.db", "cannot be used"),
     ],
 )
 def test_a_database_that_cannot_be_is_refused_in_a_sentence(start, url, says):

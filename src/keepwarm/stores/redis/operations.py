@@ -55,7 +55,7 @@ _encode_terms = msgspec.msgpack.Encoder().encode
 _decode_terms = msgspec.msgpack.Decoder(Terms).decode
 _READS_KEPT = 4_096  # lists of stamps whose command is kept ready
 _MOST_TOGETHER = 64  # stamps: longer lists are those of many readers, and another each turn
-_PACKED_KEPT, _GROUPS_KEPT = 1_024, 512  # of at most 3 and 10 KB
+_PACKED_KEPT, _GROUPS_KEPT = 1_024, 512  # of at most 3 and 28 KB
 _MGET = b"\r\n$4\r\nMGET\r\n"
 _MIN_TTL_MS = 1_000  # a store's clock and ours differ: never ask for an expiry in its past
 

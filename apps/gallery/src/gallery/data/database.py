@@ -50,7 +50,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 8, busy_s: float = 10.0) -> None:
         try:
             parsed = make_url(url)
-        except ArgumentError as error:
+        except (ArgumentError, ValueError) as error:
             raise DatabaseError(
                 "DATABASE_URL must be like sqlite:///folder/gallery.db or "
                 "postgresql://user:password@host/database."
@@ -67,11 +67,14 @@ class Database:
         self.backend = backend
         self.queries = 0
         self._busy_s = busy_s
-        if backend == "sqlite":
-            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-        self.engine: AsyncEngine = create_async_engine(
-            self.url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30
-        )
+        try:
+            if backend == "sqlite":
+                Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+            self.engine: AsyncEngine = create_async_engine(
+                self.url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30
+            )
+        except (OSError, TypeError, ValueError, ArgumentError) as error:
+            raise DatabaseError(f"The database {self._where} cannot be used: {error}") from error
         sync = self.engine.sync_engine
         event.listen(sync, "before_cursor_execute", self._count)
         if backend == "sqlite":
@@ -83,7 +86,13 @@ class Database:
         )
 
     def __repr__(self) -> str:
-        return f"Database({self.url.render_as_string(hide_password=True)!r})"
+        return f"Database({self._where!r})"
+
+    @property
+    def _where(self) -> str:
+        """Its URL without what may be secret: the password, and values in the query."""
+        masked = self.url.set(query=dict.fromkeys(self.url.query, "***"))
+        return masked.render_as_string(hide_password=True)
 
     async def reach(self) -> None:
         """Connect once. Raises DatabaseError where that cannot be done."""
@@ -91,8 +100,7 @@ class Database:
             async with self.engine.connect():
                 pass
         except Exception as error:  # each driver has failures of its own
-            where = self.url.render_as_string(hide_password=True)
-            raise DatabaseError(f"The database {where} cannot be reached: {error}") from error
+            raise DatabaseError(f"The database {self._where} cannot be reached: {error}") from error
 
     @property
     def makers(self) -> tuple[async_sessionmaker[AsyncSession], ...]:
