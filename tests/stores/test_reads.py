@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -177,7 +178,8 @@ async def test_a_reader_who_is_cancelled_harms_nobody(
 async def test_a_turn_that_is_full_leaves_and_the_next_begins(
     server: EmbeddedServer, direct: redis.Redis, namespace: str
 ) -> None:
-    async with linked(server.url, namespace) as store:
+    patient = replace(TIMES, operation_s=5.0)  # two thousand entries are opened at once
+    async with linked(server.url, namespace, times=patient) as store:
         names = [f"{namespace}:{n}" for n in range(2 * MOST_KEYS + 10)]
         await put(store, *((name, name.encode()) for name in names))
         count = Counting(direct)
