@@ -30,7 +30,8 @@ from keepwarm.ports import StoreAway
 from keepwarm.stores.memory import new_nonce
 from keepwarm.stores.redis.dialing import dial
 from keepwarm.stores.redis.failures import GONE, Refused, as_away
-from keepwarm.stores.redis.operations import Call, Operation, Operations, parse_told
+from keepwarm.stores.redis.operations import Call, Operation, Operations
+from keepwarm.stores.redis.replies import parse_told
 from keepwarm.stores.redis.settings import Address
 from keepwarm.stores.redis.wire import Reader, Wire
 

@@ -6,16 +6,14 @@ lies in one slot of a cluster; entries lie anywhere.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import hiredis
 import msgspec
 
-from keepwarm.core.entry import Pattern, Patterns, Seen, Stored, Terms
-from keepwarm.core.globs import Glob
+from keepwarm.core.entry import Patterns, Seen, Stored, Terms
 from keepwarm.core.mirror import Told, told_apart
-from keepwarm.core.stamps import Epoch, Stamp, is_number, parse_epoch, parse_position, parse_stamp
+from keepwarm.core.stamps import Stamp, parse_epoch, parse_position, parse_stamp
 from keepwarm.core.steps import (
     AddPattern,
     Capture,
@@ -25,7 +23,6 @@ from keepwarm.core.steps import (
     DeleteShared,
     Elect,
     Enter,
-    Holder,
     Inside,
     Leave,
     NewEpoch,
@@ -41,10 +38,18 @@ from keepwarm.core.steps import (
     WriteShared,
 )
 from keepwarm.core.times import TIMES, Times
-from keepwarm.errors import KeyArgumentError
 from keepwarm.stores.envelope import Foreign, Sealing, open_, seal
 from keepwarm.stores.memory import PATTERNS_KEPT, new_nonce
 from keepwarm.stores.redis import scripts
+from keepwarm.stores.redis.replies import (
+    MOST_TOGETHER,
+    parse_changed,
+    parse_patterns,
+    parse_place,
+    parse_stamps,
+    parse_terms,
+    text,
+)
 from keepwarm.stores.redis.scripts import Script
 from keepwarm.stores.redis.settings import LARGE_BYTES
 
@@ -52,10 +57,8 @@ R = TypeVar("R")
 Command = tuple[str | bytes | int, ...]
 
 _encode_terms = msgspec.msgpack.Encoder().encode
-_decode_terms = msgspec.msgpack.Decoder(Terms).decode
 _READS_KEPT = 4_096  # lists of stamps whose command is kept ready
-_MOST_TOGETHER = 64  # stamps: longer lists are those of many readers, and another each turn
-_PACKED_KEPT, _GROUPS_KEPT = 1_024, 512  # of at most 3 and 28 KB
+_PACKED_KEPT = 1_024  # of at most 3 KB
 _MGET = b"\r\n$4\r\nMGET\r\n"
 _MIN_TTL_MS = 1_000  # a store's clock and ours differ: never ask for an expiry in its past
 
@@ -200,7 +203,7 @@ class Operations:
         asked = self._packed.get(stamps)
         if asked is None:
             asked = _pieces((self.epoch_key, self._position_key, *self._names(stamps)))
-            if len(stamps) <= _MOST_TOGETHER:
+            if len(stamps) <= MOST_TOGETHER:
                 if len(self._packed) >= _PACKED_KEPT:
                     self._packed.clear()
                 self._packed[stamps] = asked
@@ -210,9 +213,8 @@ class Operations:
     def seen(self, stamps: tuple[str, ...], values: list[Any]) -> tuple[Seen, list[Any]]:
         """What the reply to a read says of `stamps`, and the rest of it: entries, unopened."""
         end = 2 + len(stamps)
-        of_these = _together if len(stamps) <= _MOST_TOGETHER else _apart
-        found, are_settled = of_these(stamps, tuple(values[2:end]))
-        epoch, position = _place(values[0], values[1])
+        found, are_settled = parse_stamps(stamps, tuple(values[2:end]))
+        epoch, position = parse_place(values[0], values[1])
         seen, now_ms = Seen(epoch, position, found), self.now_ms()
         return told_apart(seen, now_ms, self._trial_ms, are_settled=are_settled), values[end:]
 
@@ -225,13 +227,13 @@ class Operations:
 
     def _read_patterns(self, step: ReadPatterns) -> Operation[Patterns]:
         def read(replies: list[Any]) -> Patterns:
-            return _parse_patterns(_text(replies[0]))
+            return parse_patterns(text(replies[0]))
 
         return Operation((("GET", self._patterns_key),), (), read)
 
     def _capture(self, step: Capture) -> Operation[Seen]:
         def read(replies: list[Any]) -> Seen:
-            raw = [_text(r) for r in replies[0]]
+            raw = [text(r) for r in replies[0]]
             epoch = parse_epoch(raw[0])
             stamps = zip(step.stamps, map(parse_stamp, raw[2:]), strict=True)
             return Seen(epoch, parse_position(raw[1], epoch), dict(stamps))
@@ -249,7 +251,7 @@ class Operations:
         def read(replies: list[Any]) -> dict[str, Stamp] | None:
             if replies[0] is None:
                 return None
-            stamps = [parse_stamp(_text(raw)) for raw in replies[0]]
+            stamps = [parse_stamp(text(raw)) for raw in replies[0]]
             found = {n: s for n, s in zip(step.late, stamps, strict=True) if s is not None}
             return found if len(found) == len(step.late) else None
 
@@ -282,22 +284,22 @@ class Operations:
     def _change(self, step: ChangeStamps) -> Operation[Changed]:
         args = (self._trial_ms, "soft" if step.is_soft else "hard", self._me)
         call = self._call(scripts.CHANGE, self._names(step.stamps), args)
-        return Operation((call,), (), _changed(call), is_change=True)
+        return Operation((call,), (), parse_changed(str(call.args[0])), is_change=True)
 
     def _add_pattern(self, step: AddPattern) -> Operation[Changed]:
         glob = step.glob.pattern.encode("utf-8", "surrogatepass").hex()
         args = (glob, PATTERNS_KEPT, self._me)
         call = self._call(scripts.ADD_PATTERN, (self._patterns_key,), args)
-        return Operation((call,), (), _changed(call), is_change=True)
+        return Operation((call,), (), parse_changed(str(call.args[0])), is_change=True)
 
     def _new_epoch(self, step: NewEpoch) -> Operation[Changed]:
         call = self._call(scripts.NEW_EPOCH, args=(self._me,))
-        return Operation((call,), (), _changed(call), is_change=True)
+        return Operation((call,), (), parse_changed(str(call.args[0])), is_change=True)
 
     def _enter(self, step: Enter) -> Operation[Changed]:
         args = (self._trial_ms, step.writer, self._me)
         call = self._call(scripts.ENTER, self._names(step.stamps), args)
-        read = _changed(call)
+        read = parse_changed(str(call.args[0]))
 
         def entered(replies: list[Any]) -> Changed:
             changed = read(replies)
@@ -315,16 +317,16 @@ class Operations:
         self.writing.pop(step.writer, None)
         args = (self._trial_ms, step.writer, self._me)
         call = self._call(scripts.LEAVE, self._names(step.stamps), args)
-        return Operation((call,), (), _changed(call), is_change=True)
+        return Operation((call,), (), parse_changed(str(call.args[0])), is_change=True)
 
     def _renew(self, step: Renew) -> Operation[Renewed]:
         args = (step.holder, step.incarnation, step.next_incarnation)
 
         def read(replies: list[Any]) -> Renewed:
             raw_epoch, raw_position, continued, registry, server_ms = replies[0]
-            epoch = parse_epoch(_text(raw_epoch))
-            _, n, told = (_text(raw_position) or "").split(" ")
-            name, _, is_complete = (_text(registry) or "").partition(" ")
+            epoch = parse_epoch(text(raw_epoch))
+            _, n, told = (text(raw_position) or "").split(" ")
+            name, _, is_complete = (text(registry) or "").partition(" ")
             assert epoch is not None  # the script wrote it
             return Renewed(
                 epoch,
@@ -377,7 +379,7 @@ class Operations:
             return None
         try:
             header, payload = open_(raw, name=name, settings=self._sealing)
-            return Stored(_terms(header), payload)
+            return Stored(parse_terms(header), payload)
         except (Foreign, msgspec.DecodeError, ValueError, RecursionError):
             return None  # ValueError: text in the header that is no UTF-8
 
@@ -397,119 +399,5 @@ def _encode_header(terms: Terms) -> bytes:
         return _encode_terms(msgspec.structs.replace(terms, tags=shown))
 
 
-def _changed(call: Call) -> Callable[[list[Any]], Changed]:
-    """Reads {epoch nonce, position, registry, whether a mark was lost}."""
-
-    def read(replies: list[Any]) -> Changed:
-        nonce, n, *rest = replies[0]
-        words = [_text(word) or "" for word in rest[0]] if rest else []
-        fields = dict(zip(words[::2], words[1::2], strict=True))
-        registry, _, is_complete = fields.pop("is", "- 1").partition(" ")
-        holders = []
-        for field, record in fields.items():
-            incarnation, _, count = record.partition(" ")
-            if field.startswith("h:") and count.isdigit():
-                holders.append(Holder(field[2:], incarnation, int(count)))
-        return Changed(
-            _text(nonce) or "",
-            int(n),
-            id=str(call.args[0]),
-            holders=tuple(holders),
-            is_complete=is_complete == "1",
-            registry=registry,
-            is_lost=len(rest) > 1 and rest[1] == 1,
-        )
-
-    return read
-
-
-def parse_told(raw: bytes) -> Told | None:
-    """An announcement, or None for what is none of ours (which a gap in numbers shows)."""
-    words = (_text(raw) or "").split(" ")
-    if len(words) < 5 or not is_number(words[1]):
-        return None
-    epoch, number, id_, reply_to, kind, *rest = words
-    stamps, position, what, writer = (*rest, "", "", "", "")[:4]
-    return Told(
-        epoch,
-        int(number),
-        id_,
-        reply_to,
-        stamps=tuple(stamps.split(",")) if kind in ("s", "l") and stamps else (),
-        patterns=kind == "p",
-        everything=kind == "e",
-        position=int(position) if is_number(position) else 0,
-        writer=writer,
-        is_entry=what == "enters",
-        is_numbered=kind != "l",
-    )
-
-
-# A stamp hardly ever changes between two reads of it, and is read with every entry.
-@lru_cache(maxsize=16_384)
-def _stamp(raw: object) -> Stamp | None:
-    return parse_stamp(_text(raw))
-
-
-def _apart(
-    names: tuple[str, ...], values: tuple[object, ...]
-) -> tuple[dict[str, Stamp | None], bool]:
-    """The stamps by their names, and whether all that there are are settled."""
-    found = dict(zip(names, map(_stamp, values), strict=True))
-    return found, all(stamp is None or stamp.is_settled for stamp in found.values())
-
-
-# The stamps of one entry hardly ever change, all of them: what they say is one object, not to
-# be changed, which is compared with itself. With forty of them that is a third of a hit.
-_together = lru_cache(maxsize=_GROUPS_KEPT)(_apart)
-
-
-# Nor do the terms of an entry, which with forty tags take longer to decode than most values.
-@lru_cache(maxsize=2_048)
-def _terms(header: bytes) -> Terms:
-    return _decode_terms(header)
-
-
-@lru_cache(maxsize=64)
-def _place(raw_epoch: object, raw_position: object) -> tuple[Epoch | None, int | None]:
-    epoch = _epoch(raw_epoch)
-    return epoch, parse_position(_text(raw_position), epoch)
-
-
-@lru_cache(maxsize=64)
-def _epoch(raw: object) -> Epoch | None:
-    return parse_epoch(_text(raw))
-
-
-def _text(raw: object) -> str | None:
-    """ASCII metadata as text; anything else is not ours."""
-    if not isinstance(raw, bytes):
-        return None
-    try:
-        return raw.decode("ascii")
-    except UnicodeDecodeError:
-        return None
-
-
 def _ttl_ms(stored: Stored, now: float) -> int:
     return max(_MIN_TTL_MS, int((stored.terms.kept_until - now) * 1000))
-
-
-_NO_PATTERNS = Patterns("", 0, 0, ())
-
-
-def _parse_patterns(raw: str | None) -> Patterns:
-    """The list as ADD_PATTERN writes it; anything else proves nothing and kills all it could."""
-    if raw is None:
-        return _NO_PATTERNS
-    try:
-        epoch, floor, *lines = raw.split("\n")
-        items = []
-        for line in lines:
-            n, _, glob = line.partition(" ")
-            items.append(
-                Pattern(int(n), Glob(bytes.fromhex(glob).decode("utf-8", "surrogatepass")))
-            )
-        return Patterns(epoch, int(floor), items[-1].position, tuple(items))
-    except (ValueError, IndexError, KeyArgumentError):
-        return _NO_PATTERNS
