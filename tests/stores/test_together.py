@@ -49,7 +49,7 @@ def test_what_asks_for_them_is_what_hiredis_packs(stamps: list[str], names: list
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.data(), counts, near_now)
+@given(st.data(), counts, st.just(0) | near_now)
 def test_what_they_say_is_what_each_says(data: st.DataObject, count: int, since_ms: int) -> None:
     """Those that are settled, those that are not, those that are none, before and after a trial."""
     stamps = data.draw(
