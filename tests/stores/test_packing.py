@@ -4,7 +4,7 @@ import math
 from base64 import urlsafe_b64encode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from keepwarm.core.entry import Stored, Terms, names_of
@@ -52,6 +52,9 @@ USUAL = st.builds(
 
 @settings(deadline=None)
 @given(TERMS, st.binary(max_size=200), WORDS, WORDS, st.floats(-1, 1e7) | st.just(-math.inf))
+@example(
+    Terms(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, "A" * 22, 0, (), ()), b"", "", "", -2.606168436838819e-278
+)
 def test_any_terms_come_back(
     terms: Terms, payload: bytes, name: str, logical: str, proven_at: float
 ) -> None:

@@ -178,6 +178,8 @@ class Packer:
         if not self._began:
             self._began = float(math.floor(proven_at))
         found = math.floor((proven_at - self._began) * 1000)
+        if self._began + found / 1000 > proven_at:
+            found -= 1  # the difference itself was rounded, and up
         if not 0 <= found <= _MOST_MS:
             raise Misfit
         return found
